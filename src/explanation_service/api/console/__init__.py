@@ -1,0 +1,1 @@
+"""The console: one HTML page without any asset from outside."""

@@ -1,0 +1,152 @@
+"""Bodies of /v1/explanations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from explanation_service.api.schemas.fields import Label, Mode, Text
+from explanation_service.content.template import TemplateId
+from explanation_service.explanations.records import (
+    Explanation,
+    ExplanationRequest,
+    Findings,
+    Source,
+)
+
+_PASSAGE = {
+    "template_id": "spelling-checked-root-vowels",
+    "title": "Проверяемые безударные гласные в корне",
+    "text": "Буква в корне сохраняется такой, какой мы слышим её под ударением.",
+    "score": 0.031,
+}
+
+
+class ExplanationBody(BaseModel):
+    """The task, and what is known about its answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "question": "Почему в слове «водяной» пишется буква «о»?",
+                "student_answer": "вадяной",
+                "correct_answer": "водяной",
+                "exam": "oge",
+            }
+        }
+    )
+
+    question: Text
+    student_answer: Text | None = None
+    correct_answer: Text | None = None
+    template_id: Annotated[
+        TemplateId | None, Field(description="The rule that the task is about")
+    ] = None
+    topic: Label | None = None
+    exam: Label | None = None
+    stream: Annotated[bool, Field(description="As Accept: text/event-stream")] = False
+
+    def to_request(self) -> ExplanationRequest:
+        return ExplanationRequest(**self.model_dump(exclude={"stream"}))
+
+
+class CitedPassage(BaseModel):
+    """A passage that the explanation rests on."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _PASSAGE})
+
+    template_id: str
+    title: str
+    text: str
+    score: float
+
+
+class SearchState(BaseModel):
+    """How the passages were found; mode is null when the search was not to be had."""
+
+    mode: Mode | None
+    degraded: bool
+
+
+class PassagesEvent(BaseModel):
+    """The first event of a stream."""
+
+    passages: list[CitedPassage]
+    search: SearchState
+
+    @classmethod
+    def of(cls, findings: Findings) -> Self:
+        return cls(
+            passages=[
+                CitedPassage(
+                    template_id=passage.template_id,
+                    title=passage.title,
+                    text=passage.text,
+                    score=passage.score,
+                )
+                for passage in findings.passages
+            ],
+            search=SearchState(mode=findings.mode, degraded=findings.degraded),
+        )
+
+
+class TokenUsage(BaseModel):
+    """Tokens charged by the language model."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ExplanationResponse(PassagesEvent):
+    """The explanation in Russian, plain text, blank lines between paragraphs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "explanation": "К этому вопросу относится правило «Проверяемые безударные гласные "
+                "в корне».\n\nБуква в корне сохраняется такой, какой мы слышим её под ударением.",
+                "source": "rules",
+                "degraded": False,
+                "passages": [_PASSAGE],
+                "search": {"mode": "hybrid", "degraded": False},
+                "model": None,
+                "model_version": None,
+                "usage": None,
+                "timings_ms": {"search": 6.4, "phrase": 0.2, "total": 6.6},
+            }
+        }
+    )
+
+    explanation: str
+    source: Annotated[
+        Source, Field(description="llm: a language model; rules: composed from the passages")
+    ]
+    degraded: Annotated[bool, Field(description="Something that was expected had to be left out")]
+    model: str | None
+    model_version: str | None
+    usage: TokenUsage | None
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of_explanation(cls, explanation: Explanation) -> Self:
+        found = PassagesEvent.of(explanation.findings)
+        usage = explanation.usage
+        return cls(
+            explanation=explanation.text,
+            source=explanation.source,
+            degraded=explanation.degraded,
+            passages=found.passages,
+            search=found.search,
+            model=explanation.model,
+            model_version=explanation.model_version,
+            usage=None
+            if usage is None
+            else TokenUsage(
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                total_tokens=usage.prompt_tokens + usage.completion_tokens,
+            ),
+            timings_ms=explanation.timings_ms,
+        )

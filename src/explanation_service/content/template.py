@@ -1,0 +1,51 @@
+"""A template: one rule of the rule book, as editors write it and as the service keeps it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+TEMPLATE_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must hold more than white space")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+TemplateId = Annotated[str, Field(pattern=TEMPLATE_ID_PATTERN)]
+UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
+Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_not_blank)]
+
+
+class TemplateDraft(BaseModel):
+    """What an editor writes: the body of a PUT. Fields it does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_not_blank)]
+    body: Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_not_blank)]
+    topic: Annotated[str, Field(max_length=100)] | None = None
+    exam: Annotated[str, Field(max_length=100)] | None = None
+    tags: Annotated[tuple[Tag, ...], Field(max_length=32)] = ()
+    status: Literal["published", "draft"] = "published"
+
+
+class Template(TemplateDraft):
+    """A draft that was stored: `version` grows by one with every write, deletes included."""
+
+    id: TemplateId
+    version: Annotated[int, Field(ge=1)]
+    updated_at: UtcDatetime
+
+    def draft(self) -> TemplateDraft:
+        """The part that an editor wrote, to be compared with another draft."""
+        written = self.model_dump(include=set(TemplateDraft.model_fields))
+        return TemplateDraft.model_validate(written)

@@ -1,0 +1,55 @@
+"""Cuts Russian text into sentences, in plain Python."""
+
+from __future__ import annotations
+
+import re
+
+# A dot after these ends no sentence. Lower case, without the dot; "т.е." is met with its last part.
+_ABBREVIATIONS = frozenset(
+    "см ср напр т е д п др пр гл сущ прил мн ч ед л рис стр г в н э рус греч лат букв устар".split()
+)
+_END = re.compile(r"[.!?…]+[»\")\]]*(?=\s+[«\"(—–-]*\s*[А-ЯЁA-Z0-9])|\n\s*")
+_LAST_WORD = re.compile(r"([А-Яа-яЁёA-Za-z]+)\.$")
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences in order, stripped, none of them empty; a line break always ends one."""
+    sentences = []
+    start = 0
+    for end in _END.finditer(text):
+        candidate = text[start : end.end()]
+        if not end.group().startswith("\n") and _ends_with_abbreviation(candidate):
+            continue
+        sentences.append(candidate.strip())
+        start = end.end()
+    sentences.append(text[start:].strip())
+    return [sentence for sentence in sentences if sentence]
+
+
+def first_sentences(text: str, max_characters: int) -> str:
+    """As many of the first sentences as fit, at least one; a longer one is cut with "…"."""
+    taken: list[str] = []
+    length = 0
+    for sentence in split_sentences(text):
+        if taken and length + 1 + len(sentence) > max_characters:
+            break
+        taken.append(sentence)
+        length += 1 + len(sentence)
+    joined = " ".join(taken)
+    if len(joined) <= max_characters:
+        return joined
+    return joined[: max_characters - 1].rsplit(maxsplit=1)[0].rstrip(" ,;:—–-") + "…"
+
+
+def _ends_with_abbreviation(candidate: str) -> bool:
+    word = _LAST_WORD.search(candidate)
+    if word is None:
+        return False
+    # A single capital is an initial ("А. С. Пушкин").
+    single_capital = len(word[1]) == 1 and word[1].isupper()
+    return single_capital or word[1].lower() in _ABBREVIATIONS and word[1].islower()
+
+
+def split_pieces(text: str) -> list[str]:
+    """Pieces of about a sentence that, put together, are the text again; for streaming."""
+    return re.findall(r".+?(?:[.!?…]\s+|\n+|$)", text, re.S)

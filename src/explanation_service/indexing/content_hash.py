@@ -1,0 +1,29 @@
+"""Tells whether what a template says is already in the index, without comparing texts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from explanation_service.content.template import TemplateDraft
+from explanation_service.indexing.chunker import CHUNKER_VERSION
+from explanation_service.retrieval.lexical import LEXICAL_VERSION
+
+
+def content_hash(template: TemplateDraft, model_revision: str) -> str:
+    """32 hexadecimal digits over all that a template's points are made of.
+
+    The versions of the code and of the model are part of it: points that older code made count as
+    changed. The template's own version and its time of change do not.
+    """
+    parts = [
+        model_revision,
+        CHUNKER_VERSION,
+        LEXICAL_VERSION,
+        template.title,
+        template.body,
+        template.topic,
+        template.exam,
+        list(template.tags),
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]

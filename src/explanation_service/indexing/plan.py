@@ -1,0 +1,123 @@
+"""What is to be done about one template, and what the index gets if it is to be embedded."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+
+from explanation_service.indexing.chunker import Chunk
+from explanation_service.indexing.in_hand import Request, Work
+from explanation_service.stores.mongodb import StoredTemplate
+from explanation_service.stores.records import IndexedState, PassagePoint, SparseVector
+
+
+class Action(Enum):
+    """The values are the outcomes in embed_events_total."""
+
+    KEEP = "current"
+    """The index holds this very version, or rightly nothing."""
+    NOTE_VERSION = "unchanged"
+    """A new version that says the same: its number is noted, nothing is embedded."""
+    EMBED = "embedded"
+    REMOVE = "removed"
+
+
+@dataclass
+class PlannedChunk:
+    """One passage on its way: token ids for the model, then the vector that came out."""
+
+    chunk: Chunk
+    ids: list[int]
+    lexical: SparseVector
+    vector: list[float] | None = None
+
+
+@dataclass
+class Plan:
+    """One template as it was read from MongoDB at `read_at` (monotonic seconds)."""
+
+    work: Work
+    stored: StoredTemplate | None
+    action: Action
+    answered: list[Request]
+    """The requests that had come in before the template was read."""
+    content_hash: str = ""
+    chunks_before: int = 0
+    chunks: list[PlannedChunk] = field(default_factory=list)
+    read_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def version(self) -> int:
+        """The version that was read; 0 for a template that never was."""
+        return 0 if self.stored is None else self.stored.version
+
+    @property
+    def embedded(self) -> bool:
+        """Whether every chunk has its vector."""
+        return all(chunk.vector is not None for chunk in self.chunks)
+
+    def is_still(self, stored: StoredTemplate | None) -> bool:
+        """Whether a later reading shows the same version."""
+        if stored is None or self.stored is None:
+            return stored is self.stored
+        return (stored.version, stored.deleted, stored.updated_at) == (
+            self.stored.version,
+            self.stored.deleted,
+            self.stored.updated_at,
+        )
+
+    @property
+    def chunks_after(self) -> int:
+        """How many chunks the index holds of the template when the plan is carried out."""
+        if self.action is Action.REMOVE:
+            return 0
+        return len(self.chunks) if self.action is Action.EMBED else self.chunks_before
+
+    def must_trim(self) -> bool:
+        """Whether chunks above ours may be left in the index: a longer version was there, or
+        somebody may have died (or been overtaken) between writing and trimming."""
+        return self.work.careful or self.chunks_before > self.chunks_after
+
+    def points(self) -> list[PassagePoint]:
+        """The points of an embedded plan."""
+        template = self.stored.template if self.stored is not None else None
+        if template is None:
+            raise ValueError(f"{self.work.template_id} has nothing to embed")
+        return [
+            PassagePoint(
+                template_id=self.work.template_id,
+                chunk_index=index,
+                chunks_total=len(self.chunks),
+                version=template.version,
+                content_hash=self.content_hash,
+                title=template.title,
+                text=planned.chunk.text,
+                topic=template.topic,
+                exam=template.exam,
+                tags=template.tags,
+                dense=planned.vector or [],
+                lexical=planned.lexical,
+            )
+            for index, planned in enumerate(self.chunks)
+        ]
+
+
+def decide(
+    work: Work, stored: StoredTemplate | None, state: IndexedState | None, new_hash: str
+) -> Action:
+    """What a template as stored, beside what the index holds of it, calls for."""
+    if not is_searchable(stored):
+        return Action.REMOVE if work.careful or state is not None else Action.KEEP
+    if stored is None or state is None or state.content_hash != new_hash or work.overwrote:
+        return Action.EMBED
+    if work.careful or state.version != stored.version:
+        return Action.NOTE_VERSION
+    return Action.KEEP
+
+
+def is_searchable(stored: StoredTemplate | None) -> bool:
+    """Drafts, tombstones and documents that are no templates stay out of the index."""
+    if stored is None or stored.template is None:
+        return False
+    return stored.template.status == "published"

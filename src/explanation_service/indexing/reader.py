@@ -1,0 +1,98 @@
+"""Brings entries in: one's own of an earlier life, those of workers that died, new ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from explanation_service.indexing.intake import (
+    FIRST_CLAIM,
+    FIRST_READ,
+    LARGEST_CLAIM,
+    LARGEST_READ,
+    GrowingCount,
+)
+from explanation_service.indexing.leases import LEASE
+from explanation_service.indexing.patience import Patience
+from explanation_service.stores.errors import GroupMissing
+from explanation_service.stores.event_stream import Delivery, EventStream
+from explanation_service.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+# Seconds between looks for entries whose worker died.
+CLAIM_INTERVAL = 5.0
+# Milliseconds that a read waits for the first entry; a stop waits for it.
+BLOCK_MS = 1000
+
+
+@dataclass(frozen=True)
+class Intaken:
+    """What one read brought. `again`: delivered before, so take one after another."""
+
+    deliveries: list[Delivery]
+    again: bool
+
+
+class Reader:
+    """`stream` has a client of its own: its reads wait."""
+
+    def __init__(
+        self,
+        stream: EventStream,
+        consumer: str,
+        patience: Patience,
+        restore_group: Callable[[], Awaitable[None]],
+        lease: float = LEASE,
+        claim_interval: float = CLAIM_INTERVAL,
+    ) -> None:
+        self._stream = stream
+        self._consumer = consumer
+        self._patience = patience
+        self._restore_group = restore_group
+        self._lease_ms = int(lease * 1000)
+        self._claim_interval = claim_interval
+        self._new = GrowingCount(FIRST_READ, LARGEST_READ)
+        self._old = GrowingCount(FIRST_CLAIM, LARGEST_CLAIM, shrink=False)
+        self._own_after: str | None = "0"
+        self._claim_at = 0.0
+
+    async def read(self) -> Intaken:
+        """The next entries; none after about a second without any. Waits while Redis is away."""
+        return await self._patience.through(self._read)
+
+    async def _read(self) -> Intaken:
+        try:
+            if self._own_after is not None:
+                own = await self._own_pending(self._own_after)
+                if own:
+                    return Intaken(own, again=True)
+            if time.monotonic() >= self._claim_at:
+                stale = await self._stale()
+                if stale:
+                    return Intaken(stale, again=True)
+            count = self._new.count
+            new = await self._stream.read_new(self._consumer, count, BLOCK_MS)
+            self._new.note(len(new))
+            return Intaken(new, again=False)
+        except GroupMissing:
+            log.warning("consumer group is gone, it is made anew", group=self._stream.group)
+            await self._restore_group()
+            self._own_after = "0"
+            return Intaken([], again=False)
+
+    async def _own_pending(self, after: str) -> list[Delivery]:
+        own = await self._stream.read_own_pending(self._consumer, after, self._old.count)
+        self._own_after = own[-1].entry_id if own else None
+        self._old.note(len(own))
+        return own
+
+    async def _stale(self) -> list[Delivery]:
+        stale = await self._stream.claim_stale(self._consumer, self._lease_ms, self._old.count)
+        if stale:
+            log.info("entries taken over", entries=len(stale))
+        if len(stale) < self._old.count:
+            self._claim_at = time.monotonic() + self._claim_interval
+        self._old.note(len(stale))
+        return stale

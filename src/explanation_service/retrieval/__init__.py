@@ -1,0 +1,1 @@
+"""Finds the passages that bear on a question: lexical lane, query vectors, fused search."""

@@ -1,0 +1,168 @@
+"""The settings of every process, each named as its environment variable in lower case."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from explanation_service.settings.prompt import DEFAULT_SYSTEM_PROMPT
+
+ApiKeys = Annotated[tuple[SecretStr, ...], NoDecode]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+_PORT = "a whole number from 1 to 65535"
+_NAME = "1 to 200 characters without white space"
+_NAME_PATTERN = r"^\S{1,200}$"
+_SWITCH = "true or false"
+_TEXT = "a text of at least one character"
+_URL_HTTP = r"^https?://\S+$"
+
+
+def _default_consumer() -> str:
+    """Unique even where two containers share a host name and both run as process 1."""
+    return f"{socket.gethostname()}-{os.getpid()}-{token_hex(2)}"
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text is one sentence that names its environment variable."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment; an empty variable counts as absent.
+
+    The description of a field completes the sentence "NAME must be ...". Addresses may carry a
+    password, so neither they nor the keys appear in the repr.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    app_env: str = Field("development", pattern=_NAME_PATTERN, description=_NAME)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL"
+    )
+
+    mongodb_uri: str = Field(
+        "mongodb://127.0.0.1:27017",
+        pattern=r"^mongodb(\+srv)?://\S+$",
+        repr=False,
+        description="an address that starts with mongodb:// or mongodb+srv://",
+    )
+    mongodb_db: str = Field(
+        "explanations",
+        pattern=r'^[^/\\. "$*<>:|?\x00]{1,63}$',
+        description='the name of a database, 1 to 63 characters without / \\ . " $ or spaces',
+    )
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        pattern=r"^(rediss?|unix)://\S+$",
+        repr=False,
+        description="an address that starts with redis://, rediss:// or unix://",
+    )
+    redis_stream_name: str = Field("content:changes", pattern=_NAME_PATTERN, description=_NAME)
+    redis_stream_group: str = Field("embedding-workers", pattern=_NAME_PATTERN, description=_NAME)
+    redis_consumer_name: str = Field(
+        default_factory=_default_consumer, pattern=_NAME_PATTERN, description=_NAME
+    )
+    qdrant_url: str = Field(
+        "http://127.0.0.1:6333",
+        pattern=_URL_HTTP,
+        repr=False,
+        description="an address that starts with http:// or https://",
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description=_TEXT)
+    qdrant_collection: str = Field(
+        "templates",
+        pattern=r"^[A-Za-z0-9_-]{1,100}$",
+        description="1 to 100 letters, digits, _ or -",
+    )
+
+    yandexgpt_api_key: SecretStr | None = Field(None, description=_TEXT)
+    yandexgpt_folder_id: str | None = Field(None, pattern=_NAME_PATTERN, description=_NAME)
+    yandexgpt_base_url: str = Field(
+        "https://llm.api.cloud.yandex.net",
+        pattern=_URL_HTTP,
+        repr=False,
+        description="an address that starts with http:// or https://",
+    )
+    yandexgpt_model: str = Field("yandexgpt-lite", pattern=_NAME_PATTERN, description=_NAME)
+    yandexgpt_temperature: float = Field(
+        0.2, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
+    )
+    yandexgpt_max_tokens: int = Field(
+        700, ge=1, le=32_000, description="a whole number from 1 to 32000"
+    )
+    yandexgpt_timeout_seconds: float = Field(
+        2.0, gt=0, le=120, allow_inf_nan=False, description="a number above 0 and up to 120"
+    )
+    yandexgpt_system_prompt: str = Field(
+        DEFAULT_SYSTEM_PROMPT, min_length=1, repr=False, description=_TEXT
+    )
+    explanation_yandexgpt_enabled: bool = Field(True, description=_SWITCH)
+
+    start_embedding_worker: bool = Field(False, description=_SWITCH)
+    embedding_model_name: str = Field(
+        "intfloat/multilingual-e5-small", min_length=1, description=_TEXT
+    )
+    embedding_model_path: Path | None = Field(None, description="the path of a directory")
+    embedding_max_batch_tokens: int = Field(
+        512, ge=32, le=65_536, description="a whole number from 32 to 65536"
+    )
+    fasttext_model_path: Path | None = Field(None, description="the path of a file")
+    worker_role: Literal["all", "index", "query"] = Field("all", description="all, index or query")
+    search_budget_ms: int = Field(
+        200, ge=1, le=10_000, description="a whole number from 1 to 10000"
+    )
+
+    api_keys: ApiKeys = Field((), description="keys with commas between them")
+    admin_api_keys: ApiKeys = Field((), description="keys with commas between them")
+    api_host: str = Field("0.0.0.0", pattern=_NAME_PATTERN, description=_NAME)
+    api_port: Port = Field(8080, description=_PORT)
+    worker_host: str = Field("0.0.0.0", pattern=_NAME_PATTERN, description=_NAME)
+    worker_port: Port = Field(8000, description=_PORT)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("api_keys", "admin_api_keys", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @property
+    def yandexgpt_configured(self) -> bool:
+        """Whether the language model can be asked: switched on, with a key and a folder."""
+        return bool(
+            self.explanation_yandexgpt_enabled
+            and self.yandexgpt_api_key
+            and self.yandexgpt_folder_id
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process, `overrides` (by field name) before the environment.
+
+    Raises SettingsError with one sentence about the first wrong setting. The sentence never
+    repeats the value, which may be a secret in the wrong place.
+    """
+    unknown = sorted(overrides.keys() - Settings.model_fields.keys())
+    if unknown:
+        raise TypeError(f"no such settings: {', '.join(unknown)}")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0]).lower()
+        allowed = Settings.model_fields[name].description
+    # Outside of the except clause, so that no traceback shows pydantic's error with the value.
+    raise SettingsError(f"{name.upper()} must be {allowed}.")

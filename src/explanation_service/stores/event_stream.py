@@ -1,0 +1,225 @@
+"""The Redis Stream of content events and its consumer group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from explanation_service.content.events import ContentEvent
+from explanation_service.stores import stream_upkeep
+from explanation_service.stores.errors import StoreRejected
+from explanation_service.stores.records import Delivery, StreamStatus
+from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, translated_errors
+from explanation_service.telemetry.logging import get_logger
+from explanation_service.telemetry.metrics import embed_skipped_total
+
+__all__ = ["Delivery", "EventStream", "StreamStatus"]
+
+log = get_logger(__name__)
+
+_Entry: TypeAlias = tuple[str, Mapping[str, str]]
+
+# Characters; an exception can quote a whole document.
+_MAX_DETAIL = 2000
+
+# XCLAIM hands an entry to whoever asks: a worker that slept past its lease would steal the entry
+# back from the one that took over. So the owner is checked in the same step. JUSTID leaves the
+# delivery count alone. KEYS: stream; ARGV: group, consumer, ids...
+_RENEW = """
+local kept = {}
+for i = 3, #ARGV do
+  local own = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+  if #own > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+    kept[#kept + 1] = ARGV[i]
+  end
+end
+return kept
+"""
+
+# A script and not MULTI: a repetition after a lost answer must not write a second dead letter.
+# XACK comes last, so that an error of XADD leaves the entry pending. KEYS: stream, dead letters;
+# ARGV: group, id, field, value...
+_SET_ASIDE = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then
+  return false
+end
+local letter = redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return letter
+"""
+
+
+class EventStream:
+    """One stream and one group. Every method raises StoreUnavailable when Redis does not serve,
+    and those that need the group raise GroupMissing when it is gone.
+
+    `redis` serves quick commands; `read_new` waits, so its EventStream takes a client made with
+    `connect_redis(settings, blocking=True)` (which does for the quick commands too).
+    """
+
+    def __init__(self, redis: RedisClient, name: str, group: str) -> None:
+        self._redis = redis
+        self._renew = redis.register_script(_RENEW)
+        self._set_aside = redis.register_script(_SET_ASIDE)
+        self.name = name
+        self.group = group
+        self.dead_name = f"{name}:dead"
+
+    async def ensure_group(self) -> bool:
+        """Make the group where it is missing, from the first entry on; True when it was made."""
+        try:
+            with translated_errors():
+                await self._redis.xgroup_create(self.name, self.group, id="0", mkstream=True)
+        except StoreRejected as error:
+            if error.detail.startswith("BUSYGROUP"):
+                return False
+            raise
+        return True
+
+    async def append(self, event: ContentEvent) -> str:
+        """Append one event; the answer is the id of its entry."""
+        return (await self.append_many([event]))[0]
+
+    async def append_many(self, events: Sequence[ContentEvent]) -> list[str]:
+        """Append events in order in one round trip; all of them or, on an error, any part."""
+        with translated_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for event in events:
+                    fields: dict[Any, Any] = {**event.to_fields()}
+                    pipe.xadd(self.name, fields)
+                return [str(entry_id) for entry_id in await pipe.execute()]
+
+    async def read_new(self, consumer: str, count: int, block_ms: int) -> list[Delivery]:
+        """Entries that nobody has had; waits up to `block_ms` (at most 2000) for the first."""
+        if not 1 <= block_ms <= MAX_BLOCK_SECONDS * 1000:
+            raise ValueError(f"block_ms must be from 1 to {MAX_BLOCK_SECONDS * 1000:.0f}")
+        with translated_errors():
+            reply: Any = await self._redis.xreadgroup(
+                self.group, consumer, {self.name: ">"}, count=count, block=block_ms
+            )
+        return [Delivery(entry_id, fields) for entry_id, fields in _entries(reply)]
+
+    async def read_own_pending(self, consumer: str, after: str, count: int) -> list[Delivery]:
+        """Entries that this consumer had and did not acknowledge, with ids above `after` ("0").
+
+        Reading them counts as a delivery. Entries that were deleted meanwhile are acknowledged.
+        An empty answer means that there are no more.
+        """
+        while True:
+            with translated_errors():
+                reply: Any = await self._redis.xreadgroup(
+                    self.group, consumer, {self.name: after}, count=count
+                )
+            rows = _entries(reply)
+            found = await self._with_counts(await self._without_deleted(rows))
+            if found or not rows:
+                return found
+            after = rows[-1][0]
+
+    async def claim_stale(self, consumer: str, min_idle_ms: int, count: int) -> list[Delivery]:
+        """Take over up to `count` entries that no consumer has touched for `min_idle_ms`."""
+        rows: list[_Entry] = []
+        cursor = "0-0"
+        while len(rows) < count:
+            with translated_errors():
+                reply: Any = await self._redis.xautoclaim(
+                    self.name,
+                    self.group,
+                    consumer,
+                    min_idle_ms,
+                    start_id=cursor,
+                    count=count - len(rows),
+                )
+            cursor, claimed = str(reply[0]), reply[1]
+            rows += [(str(row[0]), row[1] or {}) for row in claimed if row[0] is not None]
+            # Redis 7 takes deleted entries off the pending list itself and lists their ids.
+            if len(reply) > 2 and reply[2]:
+                self._count_deleted([str(entry_id) for entry_id in reply[2]])
+            if cursor == "0-0":
+                break
+        return await self._with_counts(await self._without_deleted(rows))
+
+    async def renew(self, consumer: str, ids: Sequence[str]) -> list[str]:
+        """Prolong the leases of entries in hand; the answer has those that are still ours."""
+        if not ids:
+            return []
+        with translated_errors():
+            kept = await self._renew(keys=[self.name], args=[self.group, consumer, *ids])
+        return [str(entry_id) for entry_id in kept]
+
+    async def delivery_counts(self, ids: Sequence[str]) -> dict[str, int]:
+        """How often each entry was delivered; entries that are not pending are left out."""
+        if not ids:
+            return {}
+        with translated_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for entry_id in ids:
+                    pipe.xpending_range(self.name, self.group, entry_id, entry_id, 1)
+                replies = await pipe.execute()
+        return {
+            str(row["message_id"]): int(row["times_delivered"]) for rows in replies for row in rows
+        }
+
+    async def ack(self, ids: Sequence[str]) -> int:
+        """Acknowledge entries; the answer is how many were pending."""
+        if not ids:
+            return 0
+        with translated_errors():
+            return int(await self._redis.xack(self.name, self.group, *ids))
+
+    async def dead_letter(self, delivery: Delivery, reason: str, detail: str) -> str | None:
+        """Move a pending entry to the dead-letter stream and acknowledge it, both or neither.
+
+        The dead letter keeps the fields and gets reason, detail and source_id. The answer is its
+        id, or None when the entry was not pending any more (nothing is written then, so that a
+        repeated call leaves one dead letter).
+        """
+        fields = {
+            **delivery.fields,
+            "reason": reason,
+            "detail": detail[:_MAX_DETAIL],
+            "source_id": delivery.entry_id,
+        }
+        flat = [text for pair in fields.items() for text in pair]
+        with translated_errors():
+            letter_id = await self._set_aside(
+                keys=[self.name, self.dead_name], args=[self.group, delivery.entry_id, *flat]
+            )
+        return None if letter_id is None else str(letter_id)
+
+    async def trim(self) -> int:
+        """Free the memory of entries that every group is done with; how many were dropped."""
+        with translated_errors():
+            return await stream_upkeep.trim(self._redis, self.name)
+
+    async def status(self) -> StreamStatus:
+        """Figures of the stream and the group; zero where they are missing."""
+        with translated_errors():
+            return await stream_upkeep.status(self._redis, self.name, self.group, self.dead_name)
+
+    async def _without_deleted(self, rows: list[_Entry]) -> list[_Entry]:
+        """Acknowledge entries whose fields are gone (XDEL, XTRIM): they come back as nil."""
+        gone = [entry_id for entry_id, fields in rows if not fields]
+        if gone:
+            await self.ack(gone)
+            self._count_deleted(gone)
+        return [row for row in rows if row[1]]
+
+    def _count_deleted(self, ids: list[str]) -> None:
+        embed_skipped_total.labels("entry_deleted").inc(len(ids))
+        log.warning("pending entries were deleted from the stream", count=len(ids), ids=ids[:10])
+
+    async def _with_counts(self, rows: list[_Entry]) -> list[Delivery]:
+        counts = await self.delivery_counts([entry_id for entry_id, _ in rows])
+        # An entry that is not pending any more was acknowledged by another consumer just now.
+        return [
+            Delivery(entry_id, fields, counts[entry_id])
+            for entry_id, fields in rows
+            if entry_id in counts
+        ]
+
+
+def _entries(reply: Any) -> list[_Entry]:
+    """The rows of an XREADGROUP of one stream."""
+    return [(str(row[0]), row[1] or {}) for _stream, rows in reply or [] for row in rows]

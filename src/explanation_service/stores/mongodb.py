@@ -1,0 +1,245 @@
+"""MongoDB: the rule book. The only module that knows motor (past its end of life) and pymongo."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import uuid4
+
+from bson.errors import BSONError
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteError
+from pymongo.write_concern import WriteConcern
+
+from explanation_service.content.events import ContentEvent
+from explanation_service.content.template import Template, TemplateDraft
+from explanation_service.settings import Settings, SettingsError
+from explanation_service.stores.errors import StoreRejected, StoreUnavailable, one_line
+from explanation_service.stores.template_documents import (
+    DRAFT_FIELDS,
+    StoredTemplate,
+    StoredWrite,
+    outbox_of,
+    read_document,
+    read_outbox,
+)
+
+__all__ = ["MongoStore", "StoredTemplate", "StoredWrite", "TemplateRepository", "connect_mongodb"]
+
+# Milliseconds. A request that meets a dead MongoDB must fail while its caller still waits; the
+# socket's limit is for a query that hangs, and is far above any of ours.
+_SELECTION_TIMEOUT = 2_000
+_CONNECT_TIMEOUT = 2_000
+_SOCKET_TIMEOUT = 10_000
+# Two writers that both insert the same new id collide once; then the document exists.
+_UPSERT_ATTEMPTS = 3
+# TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its two forms for updates).
+_REFUSED_WRITES = {14, 121, 10334, 17419, 17420}
+
+
+class MongoStore:
+    """One client and one database; the client connects on first use, on the running loop."""
+
+    def __init__(self, client: AsyncIOMotorClient[dict[str, Any]], database: str) -> None:
+        self._client = client
+        # Journaled: without it a kill -9 of the server loses writes it has acknowledged.
+        durable = WriteConcern("majority", j=True)
+        self.database = client.get_database(database, write_concern=durable)
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable unless MongoDB answers."""
+        with translated_errors():
+            await self.database.command("ping")
+
+    async def close(self) -> None:
+        """Close the client and its connections."""
+        self._client.close()
+
+
+def connect_mongodb(settings: Settings) -> MongoStore:
+    """The store of these settings; raises SettingsError when the driver cannot read MONGODB_URI."""
+    try:
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+            settings.mongodb_uri,
+            appname="explanation-service",
+            tz_aware=True,
+            serverSelectionTimeoutMS=_SELECTION_TIMEOUT,
+            connectTimeoutMS=_CONNECT_TIMEOUT,
+            socketTimeoutMS=_SOCKET_TIMEOUT,
+            waitQueueTimeoutMS=_CONNECT_TIMEOUT,
+        )
+    except (PyMongoError, ValueError):
+        client_error = "MONGODB_URI must be a connection string that MongoDB's driver can read."
+    else:
+        return MongoStore(client, settings.mongodb_db)
+    # Outside of the except clause: the driver's text can quote the address.
+    raise SettingsError(client_error)
+
+
+class TemplateRepository:
+    """The collection `templates`. Every method raises StoreUnavailable or StoreRejected."""
+
+    def __init__(self, store: MongoStore) -> None:
+        self._templates = store.database["templates"]
+
+    async def ensure_indexes(self) -> None:
+        """The indexes of the outbox sweep and of the change relay."""
+        with translated_errors():
+            await self._templates.create_index("outbox.occurred_at", sparse=True)
+            await self._templates.create_index("updated_at")
+
+    async def put(
+        self, template_id: str, draft: TemplateDraft, traceparent: str | None = None
+    ) -> StoredWrite:
+        """Write a template, its next version and its outbox in one step."""
+        now = _now()
+        outbox = outbox_of(uuid4().hex, "upsert", now, traceparent)
+        fields: dict[str, Any] = draft.model_dump(include=set(DRAFT_FIELDS))
+        update = {
+            "$set": {
+                **fields,
+                "tags": list(draft.tags),
+                "updated_at": now,
+                "deleted": False,
+                "outbox": outbox,
+            },
+            "$inc": {"version": 1},
+        }
+        with translated_errors():
+            before = await self._upsert({"_id": template_id}, update)
+        version = 1 if before is None else int(before.get("version", 0)) + 1
+        template = Template(**fields, id=template_id, version=version, updated_at=now)
+        event = _event(template_id, version, outbox)
+        return StoredWrite(template, event, created=before is None or before.get("deleted") is True)
+
+    async def mark_deleted(
+        self, template_id: str, traceparent: str | None = None
+    ) -> ContentEvent | None:
+        """Turn a template into a tombstone with the next version; None when there is none."""
+        now = _now()
+        outbox = outbox_of(uuid4().hex, "delete", now, traceparent)
+        with translated_errors():
+            after = await self._templates.find_one_and_update(
+                {"_id": template_id, "deleted": {"$ne": True}},
+                {
+                    "$set": {"updated_at": now, "deleted": True, "outbox": outbox},
+                    "$unset": dict.fromkeys(DRAFT_FIELDS, ""),
+                    "$inc": {"version": 1},
+                },
+                projection={"version": True},
+                return_document=ReturnDocument.AFTER,
+            )
+        return None if after is None else _event(template_id, int(after["version"]), outbox)
+
+    async def get(self, template_id: str) -> StoredTemplate | None:
+        """What is stored under the id, tombstones included; None when it was never used."""
+        return (await self.get_many([template_id])).get(template_id)
+
+    async def get_many(self, template_ids: Sequence[str]) -> dict[str, StoredTemplate]:
+        """What is stored under these ids, in one round trip; unknown ids are left out."""
+        if not template_ids:
+            return {}
+        query = {"_id": {"$in": list(dict.fromkeys(template_ids))}}
+        return {stored.id: stored for stored in await self._find(query, len(template_ids))}
+
+    async def list(self, after: str | None, limit: int) -> Sequence[Template]:
+        """Up to `limit` templates, drafts included, by id, with ids above `after`."""
+        query = {"_id": {"$gt": after or ""}, "deleted": {"$ne": True}}
+        found = await self._find(query, limit)
+        return [stored.template for stored in found if stored.template is not None]
+
+    async def iterate_all(self, batch: int = 500) -> AsyncIterator[StoredTemplate]:
+        """Everything by id, tombstones included; `batch` documents a round trip.
+
+        It pages by id, so that a slow reader holds no cursor that the server would time out.
+        """
+        after = ""
+        while True:
+            page = await self._find({"_id": {"$gt": after}}, batch)
+            for stored in page:
+                yield stored
+            if len(page) < batch:
+                return
+            after = page[-1].id
+
+    async def pending_outbox(self, older_than: timedelta, limit: int) -> Sequence[ContentEvent]:
+        """Events written at least `older_than` ago and not published yet, oldest first."""
+        query = {"outbox.occurred_at": {"$lte": _now() - older_than}}
+        with translated_errors():
+            cursor = self._templates.find(query, {"outbox": True, "version": True})
+            documents = await cursor.sort("outbox.occurred_at", 1).limit(limit).to_list(limit)
+        events = (read_outbox(document) for document in documents)
+        return [event for event in events if event is not None]
+
+    async def clear_outbox(self, template_id: str, event_id: str) -> bool:
+        """Forget a published event; False when a newer write has replaced it meanwhile."""
+        with translated_errors():
+            result = await self._templates.update_one(
+                {"_id": template_id, "outbox.event_id": event_id}, {"$unset": {"outbox": ""}}
+            )
+        return result.modified_count == 1
+
+    async def _upsert(
+        self, query: Mapping[str, Any], update: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Apply the update; the answer is the document before it (None: there was none)."""
+        for attempt in range(1, _UPSERT_ATTEMPTS + 1):
+            try:
+                before: Mapping[str, Any] | None = await self._templates.find_one_and_update(
+                    query,
+                    update,
+                    projection={"version": True, "deleted": True},
+                    upsert=True,
+                    return_document=ReturnDocument.BEFORE,
+                )
+                return before
+            except DuplicateKeyError:
+                if attempt == _UPSERT_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _find(self, query: Mapping[str, Any], limit: int) -> Sequence[StoredTemplate]:
+        with translated_errors():
+            cursor = self._templates.find(query).sort("_id", 1).limit(limit)
+            return [read_document(document) for document in await cursor.to_list(limit)]
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Within the block, what pymongo raises leaves as one of `stores.errors`.
+
+    A refused write or a document that does not fit is the request's fault; the queries are ours
+    and fixed, so whatever else the server refuses (authentication, disk) is its own state.
+    """
+    try:
+        yield
+    except (WriteError, BSONError) as error:
+        raise StoreRejected("mongodb", one_line(error)) from error
+    except OperationFailure as error:
+        # findAndModify reports a refused write as a failed command.
+        if error.code in _REFUSED_WRITES:
+            raise StoreRejected("mongodb", one_line(error)) from error
+        raise StoreUnavailable("mongodb", one_line(error)) from error
+    except (PyMongoError, OSError) as error:
+        raise StoreUnavailable("mongodb", one_line(error)) from error
+
+
+def _now() -> datetime:
+    """Now, in the milliseconds that MongoDB keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _event(template_id: str, version: int, outbox: Mapping[str, Any]) -> ContentEvent:
+    op: Literal["upsert", "delete"] = outbox["op"]
+    return ContentEvent(
+        event_id=outbox["event_id"],
+        entity_id=template_id,
+        op=op,
+        version=version,
+        occurred_at=outbox["occurred_at"],
+        traceparent=outbox["traceparent"],
+    )

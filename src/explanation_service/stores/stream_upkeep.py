@@ -1,0 +1,79 @@
+"""What a stream costs and how far its groups are: its figures and its trimming."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from explanation_service.stores.records import StreamStatus
+from explanation_service.stores.redis import RedisClient
+
+# Entries. Redis gives no lag once an unread entry was deleted; then they are counted, up to this.
+_MAX_COUNTED = 10_000
+
+
+async def trim(redis: RedisClient, name: str) -> int:
+    """Drop the entries that every group is done with; raises what redis-py raises.
+
+    XACK frees no memory, and trimming by length drops entries that nobody has read. The border
+    is the lowest id, over all groups, that is pending or was delivered last.
+    """
+    groups = await _groups(redis, name)
+    if not groups:
+        return 0
+    async with redis.pipeline(transaction=False) as pipe:
+        for group in groups:
+            pipe.xpending(name, group["name"])
+        summaries = await pipe.execute()
+    needed = [str(group["last-delivered-id"]) for group in groups]
+    needed += [str(summary["min"]) for summary in summaries if summary["min"] is not None]
+    return int(await redis.xtrim(name, minid=min(needed, key=_order), approximate=True))
+
+
+async def status(redis: RedisClient, name: str, group: str, dead_name: str) -> StreamStatus:
+    """The figures of one stream and group; raises what redis-py raises."""
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.xlen(name)
+        pipe.xlen(dead_name)
+        pipe.time()
+        length, dead, (seconds, microseconds) = await pipe.execute()
+    own = next((row for row in await _groups(redis, name) if row["name"] == group), None)
+    pending = None if own is None else await _pending(redis, name, group)
+    if own is None or pending is None:
+        return StreamStatus(length, length, 0, 0.0, 0, dead)
+    lag = own.get("lag")
+    if lag is None:
+        first = f"({own['last-delivered-id']}"
+        unread: Any = await redis.xrange(name, min=first, count=_MAX_COUNTED)
+        lag = len(unread)
+    oldest = 0.0
+    if pending["min"] is not None:
+        # The first half of an entry's id is the time of its XADD in milliseconds.
+        oldest = max(0.0, seconds + microseconds / 1e6 - _order(pending["min"])[0] / 1e3)
+    return StreamStatus(length, int(lag), pending["pending"], oldest, own["consumers"], dead)
+
+
+async def _groups(redis: RedisClient, name: str) -> list[dict[str, Any]]:
+    try:
+        return list(await redis.xinfo_groups(name))
+    except ResponseError as error:
+        if "no such key" in str(error):
+            return []
+        raise
+
+
+async def _pending(redis: RedisClient, name: str, group: str) -> dict[str, Any] | None:
+    """The summary of XPENDING; None when the group vanished since it was listed."""
+    try:
+        return dict(await redis.xpending(name, group))
+    except ResponseError as error:
+        if str(error).startswith("NOGROUP"):
+            return None
+        raise
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    """Entry ids compare as two numbers, not as text."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)

@@ -1,0 +1,46 @@
+"""The collection of one model: its name, its vectors and its payload indexes."""
+
+from __future__ import annotations
+
+import re
+
+from qdrant_client import AsyncQdrantClient, models
+
+from explanation_service.stores.errors import StoreRejected
+from explanation_service.stores.qdrant import WRITE_TIMEOUT, translated_errors
+from explanation_service.stores.vector_points import DENSE, LEXICAL, PAYLOAD_INDEXES
+
+
+def collection_for(alias: str, revision: str) -> str:
+    """The collection that holds the vectors of one revision of the model."""
+    return f"{alias}_{re.sub(r'[^A-Za-z0-9_-]', '-', revision)}"
+
+
+async def create_collection(client: AsyncQdrantClient, name: str, dimension: int) -> None:
+    """Make the collection and its payload indexes where they are missing."""
+    if not await _exists(client, name):
+        try:
+            with translated_errors(name):
+                await client.create_collection(
+                    name,
+                    vectors_config={
+                        DENSE: models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+                    },
+                    sparse_vectors_config={
+                        LEXICAL: models.SparseVectorParams(modifier=models.Modifier.IDF)
+                    },
+                    timeout=WRITE_TIMEOUT,
+                )
+        except StoreRejected:
+            # Another worker that starts now was first; anything else is a refusal.
+            if not await _exists(client, name):
+                raise
+    # Also where it existed: its maker may have died before the last of them.
+    for field, schema in PAYLOAD_INDEXES.items():
+        with translated_errors(name):
+            await client.create_payload_index(name, field, schema, wait=True)
+
+
+async def _exists(client: AsyncQdrantClient, name: str) -> bool:
+    with translated_errors(name):
+        return await client.collection_exists(name)

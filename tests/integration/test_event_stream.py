@@ -1,0 +1,280 @@
+"""The stream of events and its group on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from explanation_service.content.events import ContentEvent, parse_event
+from explanation_service.settings import load_settings
+from explanation_service.stores.errors import GroupMissing, StoreRejected, StoreUnavailable
+from explanation_service.stores.event_stream import Delivery, EventStream
+from explanation_service.stores.redis import close, connect_redis
+from explanation_service.telemetry.metrics import REGISTRY
+
+
+@pytest_asyncio.fixture
+async def stream(redis_url: str) -> AsyncIterator[EventStream]:
+    redis = connect_redis(load_settings(redis_url=redis_url), blocking=True)
+    stream = EventStream(redis, f"t:{uuid4().hex}", "g")
+    await stream.ensure_group()
+    yield stream
+    await redis.delete(stream.name, stream.dead_name)
+    await close(redis)
+
+
+def event(number: int = 1) -> ContentEvent:
+    return ContentEvent(
+        event_id=f"e{number}",
+        entity_id=f"t{number}",
+        op="upsert",
+        version=number,
+        occurred_at=datetime.now(UTC),
+    )
+
+
+def ids_of(deliveries: list[Delivery]) -> list[str]:
+    return [delivery.entry_id for delivery in deliveries]
+
+
+def deleted_entries_counted() -> float:
+    return REGISTRY.get_sample_value("embed_skipped_total", {"reason": "entry_deleted"}) or 0.0
+
+
+async def test_events_go_round_and_are_acknowledged(stream: EventStream) -> None:
+    sent = [event(n) for n in (1, 2, 3)]
+    ids = await stream.append_many(sent)
+    got = await stream.read_new("c", 2, 100) + await stream.read_new("c", 2, 100)
+    assert ids_of(got) == ids
+    assert [parse_event(delivery.fields).event_id for delivery in got] == ["e1", "e2", "e3"]
+    assert {delivery.times_delivered for delivery in got} == {1}
+    assert await stream.ack(ids[:2]) == 2
+    assert await stream.ack(ids[:2]) == 0
+    status = await stream.status()
+    assert (status.length, status.lag, status.pending, status.consumers) == (3, 0, 1, 1)
+
+
+async def test_ensure_group_starts_at_the_first_entry_and_may_be_repeated(
+    stream: EventStream,
+) -> None:
+    other = EventStream(stream._redis, stream.name, "later")
+    entry = await stream.append(event())
+    assert await other.ensure_group() is True
+    assert await other.ensure_group() is False
+    assert ids_of(await other.read_new("c", 10, 100)) == [entry]
+
+
+async def test_an_empty_stream_is_waited_for(stream: EventStream) -> None:
+    started = time.monotonic()
+    assert await stream.read_new("c", 1, 300) == []
+    assert 0.25 < time.monotonic() - started < 2.0
+    waiting = asyncio.create_task(stream.read_new("c", 1, 2000))
+    await asyncio.sleep(0.1)
+    entry = await stream.append(event())
+    assert ids_of(await asyncio.wait_for(waiting, 1.0)) == [entry]
+    with pytest.raises(ValueError):
+        await stream.read_new("c", 1, 10_000)
+
+
+async def test_a_lost_group_is_named_by_every_call_that_needs_it(stream: EventStream) -> None:
+    entry = await stream.append(event())
+    await stream._redis.delete(stream.name)
+    calls = (
+        stream.read_new("c", 1, 50),
+        stream.read_own_pending("c", "0", 1),
+        stream.claim_stale("c", 0, 1),
+        stream.renew("c", [entry]),
+        stream.delivery_counts([entry]),
+        stream.dead_letter(Delivery(entry, {"a": "b"}), "poison", ""),
+    )
+    for call in calls:
+        with pytest.raises(GroupMissing):
+            await call
+    # XACK alone answers 0 where there is no group.
+    assert await stream.ack([entry]) == 0
+    status = await stream.status()
+    assert (status.length, status.lag, status.pending, status.consumers) == (0, 0, 0, 0)
+    assert await stream.trim() == 0
+    assert await stream.ensure_group() is True
+    assert await stream.read_new("c", 1, 50) == []
+
+
+async def test_a_group_lost_while_a_reader_waits(stream: EventStream) -> None:
+    waiting = asyncio.create_task(stream.read_new("c", 1, 2000))
+    await asyncio.sleep(0.1)
+    await stream._redis.delete(stream.name)
+    with pytest.raises(GroupMissing):
+        await asyncio.wait_for(waiting, 3.0)
+
+
+async def test_own_pending_entries_come_back_in_pages_with_their_counts(
+    stream: EventStream,
+) -> None:
+    ids = await stream.append_many([event(n) for n in range(1, 6)])
+    await stream.read_new("c", 10, 100)
+    await stream.append(event(9))
+    await stream.read_new("other", 10, 100)
+    first = await stream.read_own_pending("c", "0", 3)
+    second = await stream.read_own_pending("c", first[-1].entry_id, 3)
+    assert ids_of(first) == ids[:3] and ids_of(second) == ids[3:]
+    assert {delivery.times_delivered for delivery in first} == {2}
+    assert await stream.read_own_pending("c", second[-1].entry_id, 3) == []
+    assert [one.times_delivered for one in await stream.read_own_pending("c", "0", 1)] == [3]
+
+
+async def test_entries_deleted_while_pending_are_acknowledged_and_counted(
+    stream: EventStream,
+) -> None:
+    ids = await stream.append_many([event(n) for n in range(1, 7)])
+    await stream.read_new("c", 10, 100)
+    await stream._redis.xdel(stream.name, *ids[:4])
+    before = deleted_entries_counted()
+    # A whole page of deleted entries must not look like the end.
+    assert ids_of(await stream.read_own_pending("c", "0", 2)) == ids[4:6]
+    assert deleted_entries_counted() == before + 4
+    assert (await stream.status()).pending == 2
+    await stream._redis.xdel(stream.name, ids[4])
+    assert ids_of(await stream.claim_stale("d", 0, 10)) == [ids[5]]
+    assert deleted_entries_counted() == before + 5
+    assert (await stream.status()).pending == 1
+
+
+async def test_stale_entries_change_hands_once(stream: EventStream) -> None:
+    ids = await stream.append_many([event(n) for n in range(1, 31)])
+    await stream.read_new("dead", 30, 100)
+    assert await stream.claim_stale("c", 60_000, 10) == []
+    await asyncio.sleep(0.06)
+    first, second = await asyncio.gather(
+        stream.claim_stale("c", 50, 20), stream.claim_stale("d", 50, 20)
+    )
+    assert sorted(ids_of(first) + ids_of(second)) == sorted(ids)
+    assert {delivery.times_delivered for delivery in first + second} == {2}
+    assert first[0].fields["entity_id"].startswith("t")
+
+
+async def test_claims_look_past_entries_that_are_not_stale(stream: EventStream) -> None:
+    # XAUTOCLAIM looks at 10 entries for each one asked for, then hands out a cursor.
+    ids = await stream.append_many([event(n) for n in range(1, 41)])
+    await stream.read_new("c", 40, 100)
+    await asyncio.sleep(0.06)
+    await stream.renew("c", ids[:39])
+    assert ids_of(await stream.claim_stale("d", 50, 1)) == [ids[39]]
+
+
+async def test_a_renewed_lease_is_not_taken_and_counts_no_delivery(stream: EventStream) -> None:
+    ids = await stream.append_many([event(1), event(2), event(3)])
+    await stream.read_new("c", 10, 100)
+    await asyncio.sleep(0.06)
+    assert await stream.renew("c", ids[:1]) == ids[:1]
+    assert ids_of(await stream.claim_stale("d", 50, 10)) == ids[1:]
+    await stream.ack(ids[2:])
+    # The second is d's now and the third is done: neither may come back.
+    assert await stream.renew("c", ids) == ids[:1]
+    assert await stream.delivery_counts(ids) == {ids[0]: 1, ids[1]: 2}
+    assert ids_of(await stream.read_own_pending("d", "0", 10)) == [ids[1]]
+    assert await stream.renew("c", []) == [] and await stream.delivery_counts([]) == {}
+
+
+async def test_a_dead_letter_keeps_the_fields_and_is_written_once(stream: EventStream) -> None:
+    source = await stream._redis.xadd(stream.name, {"entity": "template", "reason": "mine"})
+    (delivery,) = await stream.read_new("c", 1, 100)
+    letter = await stream.dead_letter(delivery, "malformed", "ы" * 5000)
+    assert await stream.dead_letter(delivery, "malformed", "again") is None
+    letters = await stream._redis.xrange(stream.dead_name)
+    assert letters == [
+        (
+            letter,
+            {
+                "entity": "template",
+                "reason": "malformed",
+                "detail": "ы" * 2000,
+                "source_id": source,
+            },
+        )
+    ]
+    status = await stream.status()
+    assert (status.pending, status.dead_letters) == (0, 1)
+
+
+async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
+    stream: EventStream,
+) -> None:
+    await stream.append(event())
+    (delivery,) = await stream.read_new("c", 1, 100)
+    await stream._redis.set(stream.dead_name, "no stream")
+    with pytest.raises(StoreRejected):
+        await stream.dead_letter(delivery, "poison", "")
+    await stream._redis.delete(stream.dead_name)
+    assert (await stream.status()).pending == 1
+
+
+async def test_broken_text_does_not_stop_the_reader(stream: EventStream) -> None:
+    await stream._redis.xadd(stream.name, {b"entity": b"\xff\xfe"})
+    (delivery,) = await stream.read_new("c", 1, 100)
+    assert delivery.fields == {"entity": "\ufffd\ufffd"}
+
+
+async def test_status_tells_lag_and_age(stream: EventStream) -> None:
+    ids = await stream.append_many([event(n) for n in range(1, 5)])
+    await stream.read_new("c", 1, 100)
+    await asyncio.sleep(0.2)
+    status = await stream.status()
+    assert (status.length, status.lag, status.pending) == (4, 3, 1)
+    assert 0.15 < status.oldest_pending_seconds < 5.0
+    # An unread entry is deleted: Redis gives no lag any more, so the rest is counted.
+    await stream._redis.xdel(stream.name, ids[2])
+    assert (await stream.status()).lag == 2
+    await stream.ack(ids[:1])
+    assert (await stream.status()).oldest_pending_seconds == 0.0
+
+
+async def test_trimming_spares_what_any_group_still_needs(stream: EventStream) -> None:
+    slow = EventStream(stream._redis, stream.name, "slow")
+    await slow.ensure_group()
+    ids = await stream.append_many([event(n) for n in range(1, 501)])
+    await stream.read_new("c", 500, 500)
+    await stream.ack(ids)
+    assert await stream.trim() == 0, "the slow group has read nothing"
+    await slow.read_new("c", 450, 500)
+    await slow.ack(ids[:400])
+    assert await stream.trim() > 0
+    left = [entry_id for entry_id, _ in await stream._redis.xrange(stream.name)]
+    assert set(ids[400:]) <= set(left)
+    assert ids_of(await slow.read_own_pending("c", "0", 1)) == [ids[400]]
+    assert len(await slow.read_new("c", 500, 100)) == 50
+
+
+async def test_a_redis_that_is_away_fails_in_time() -> None:
+    for blocking in (False, True):
+        redis = connect_redis(load_settings(redis_url="redis://127.0.0.1:1/0"), blocking=blocking)
+        away = EventStream(redis, "s", "g")
+        started = time.monotonic()
+        for call in (away.append(event()), away.read_new("c", 1, 2000), away.status()):
+            with pytest.raises(StoreUnavailable) as caught:
+                await call
+            assert caught.value.name == "redis"
+        assert time.monotonic() - started < 2.0
+        await close(redis)
+
+
+async def test_a_redis_that_hangs_fails_in_time() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    redis = connect_redis(load_settings(redis_url=f"redis://127.0.0.1:{port}/0"))
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        await EventStream(redis, "s", "g").append(event())
+    # Two tries of 2 s each; redis-py's own defaults would take over 50 s.
+    assert time.monotonic() - started < 6.0
+    await close(redis)
+    server.close()

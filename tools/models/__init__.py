@@ -1,0 +1,1 @@
+"""Build tools that make a sentence-transformers directory: converted or staged."""
