@@ -1,6 +1,6 @@
 """Writes tools/debian/packages.lock.json from packages.json and the signed index of the release.
 
-    ./bazelw run //tools/lock:debian
+./bazelw run //tools/lock:debian
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 
 
-def resolve(folder: Path, release: str, architecture: str, names: list[str]) -> list[dict[str, str]]:
-    """Asks apt's index for the candidate of each package; raises CalledProcessError if one is missing."""
+def resolve(
+    folder: Path, release: str, architecture: str, names: list[str]
+) -> list[dict[str, str]]:
+    """The candidate of each package in apt's index; ends with a sentence if one is missing."""
     command = [str(folder / "resolve.sh"), release, architecture, *names]
-    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    lines = output.splitlines()
     fields = ("name", "version", "architecture", "archive", "path", "sha256")
     packages = [dict(zip(fields, line.split("\t"), strict=True)) for line in lines]
     missing = set(names) - {package["name"] for package in packages}

@@ -1,4 +1,4 @@
-"""Writes requirements_lock.txt from pyproject.toml: every wheel with its hashes, and who asked for it.
+"""Writes requirements_lock.txt from pyproject.toml: every wheel, its hashes, who asked for it.
 
     ./bazelw run //tools/lock:wheels [-- --upgrade]
 
@@ -67,7 +67,8 @@ def edges(entries: list[dict], requested: list[str], machine: str) -> dict[str, 
     """Package -> packages that require it, extras of a package taken together."""
     environment = {
         "platform_machine": machine, "sys_platform": "linux", "platform_system": "Linux",
-        "os_name": "posix", "python_version": "3.11", "python_full_version": platform.python_version(),
+        "os_name": "posix", "python_version": "3.11",
+        "python_full_version": platform.python_version(),
         "implementation_name": "cpython", "platform_python_implementation": "CPython",
     }  # fmt: skip
     requires = {
@@ -78,7 +79,7 @@ def edges(entries: list[dict], requested: list[str], machine: str) -> dict[str, 
     extras: dict[str, set[str]] = {ROOT: {""}}
     via: dict[str, set[str]] = defaultdict(set)
     known = -1
-    # An extra found late opens requirements of a package already visited: repeat until nothing moves.
+    # An extra found late opens requirements of a package already visited: repeat until stable.
     while known != (known := sum(map(len, extras.values())) + sum(map(len, via.values()))):
         for parent in list(extras):
             for requirement in map(Requirement, requires[parent]):

@@ -3,7 +3,7 @@
     unpack WHEEL DIRECTORY
 
 Deterministic: the same wheel and interpreter give the same bytes. Follows the wheel format's
-install steps (packaging.python.org, "Binary distribution format"), less what a build has no use for.
+install steps (packaging.python.org, "Binary distribution format"), less what no build needs.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ def destination(name: str) -> PurePosixPath | None:
     """Where a wheel's member goes below site-packages; None: nowhere."""
     path = PurePosixPath(name)
     if path.parts[0].endswith(".data"):
-        # NAME.data/purelib and platlib are site-packages; scripts and headers are not needed.
-        if len(path.parts) < 3 or path.parts[1] not in ("purelib", "platlib"):
+        # NAME.data/purelib and platlib are site-packages; scripts go where `pip install --target`
+        # puts them, which is where ruff looks for its binary; headers and data are not needed.
+        if len(path.parts) < 3 or path.parts[1] not in ("purelib", "platlib", "scripts"):
             return None
-        path = PurePosixPath(*path.parts[2:])
+        folder = ("bin",) if path.parts[1] == "scripts" else ()
+        path = PurePosixPath(*folder, *path.parts[2:])
     text = str(path)
     if any(fnmatch(text, pattern) for pattern in LEFT_OUT) and not any(
         fnmatch(text, pattern) for pattern in KEPT
@@ -64,7 +66,7 @@ def unpack(wheel: Path, target: Path) -> None:
             with archive.open(member) as source, path.open("wb") as sink:
                 while block := source.read(1 << 20):
                     sink.write(block)
-            executable = (member.external_attr >> 16) & stat.S_IXUSR
+            executable = (member.external_attr >> 16) & stat.S_IXUSR or relative.parts[0] == "bin"
             path.chmod(0o755 if executable else 0o644)
 
 

@@ -21,7 +21,8 @@ _MAX_RELATED = 2
 # An answer longer than this is an essay: repeating it would bury the rule.
 _QUOTED_LENGTH = 200
 
-_EXAMPLE = re.compile(r"\b(например|пример[ыа]?|сравните|вот как)\b", re.I)
+# Also the lines "Правильно:" and "Неправильно:" that the importer of mawo-grammar writes.
+_EXAMPLE = re.compile(r"\b(например|пример[ыа]?|сравните|вот как)\b|^(не)?правильно:", re.I)
 _MISTAKE = re.compile(r"\bтипичн\w+ ошибк|\bчаст\w+ ошибк", re.I)
 _EXAMPLE_LABEL = re.compile(r"^\W*(пример[ыа]?|например)\s*[:—–-]\s*", re.I)
 _HEADING_MARK = re.compile(r"^[#>*•\s–—-]+|\*\*|__")

@@ -13,9 +13,7 @@ from explanation_service.stores.records import Passage
 _PASSAGE_LENGTH = 1500
 
 
-def build_prompt(
-    system: str, request: ExplanationRequest, passages: Sequence[Passage]
-) -> Prompt:
+def build_prompt(system: str, request: ExplanationRequest, passages: Sequence[Passage]) -> Prompt:
     """The prompt for one explanation; parts that are unknown are left out."""
     rules = [
         f"[{number}] {passage.title}\n{passage.text[:_PASSAGE_LENGTH]}"

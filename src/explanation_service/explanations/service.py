@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from explanation_service.explanations.composer import compose
 from explanation_service.explanations.findings import FindingsService
@@ -49,7 +49,7 @@ class ExplanationService:
         assert isinstance(explanation, Explanation)
         return explanation
 
-    async def stream(self, request: ExplanationRequest) -> AsyncIterator[StreamPart]:
+    async def stream(self, request: ExplanationRequest) -> AsyncGenerator[StreamPart]:
         """Findings, then deltas whose texts add up to the explanation's, then the explanation."""
         try:
             started = time.perf_counter()

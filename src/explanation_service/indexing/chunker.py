@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from razdel import sentenize  # type: ignore[import-untyped]
+from razdel import sentenize
 
 # Raised with every change below that alters the passages of some text; part of the content hash.
 CHUNKER_VERSION = 1
@@ -116,11 +116,7 @@ def _group(counts: Sequence[int], budget: int) -> list[tuple[int, int]]:
         used = sum(counts[begin : first + 1])
         fresh = counts[first]
         last = first
-        while (
-            last + 1 < len(counts)
-            and fresh < target
-            and used + counts[last + 1] <= budget
-        ):
+        while last + 1 < len(counts) and fresh < target and used + counts[last + 1] <= budget:
             last += 1
             used += counts[last]
             fresh += counts[last]

@@ -57,7 +57,9 @@ class Consumer:
         self._stop = stop
         self._slots = asyncio.Semaphore(ROUNDS_AHEAD)
         self._prepared: asyncio.Queue[_Round | None] = asyncio.Queue()
-        self._embedded: asyncio.Queue[tuple[_Round, list[Plan]] | None] = asyncio.Queue(GROUPS_AHEAD)
+        self._embedded: asyncio.Queue[tuple[_Round, list[Plan]] | None] = asyncio.Queue(
+            GROUPS_AHEAD
+        )
 
     async def run(self) -> None:
         """Work until the stop, then finish or leave what is in hand within STOP_GRACE seconds.
@@ -117,8 +119,11 @@ class Consumer:
             return await self._preparer.prepare(works)
         except Exception as error:
             if len(works) == 1:
-                log.error("template failed, it comes back", template_id=works[0].template_id,
-                          why=f"{type(error).__name__}: {error}")
+                log.error(
+                    "template failed, it comes back",
+                    template_id=works[0].template_id,
+                    why=f"{type(error).__name__}: {error}",
+                )
                 self._in_hand.release(works[0])
                 return []
         return [plan for work in works for plan in await self._prepare([work])]

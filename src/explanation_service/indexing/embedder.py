@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from explanation_service.indexing.batching import Batch, plan_batches
 from explanation_service.indexing.encode_thread import EncodeThread
@@ -29,7 +29,7 @@ class Embedder:
 
     async def embed(
         self, plans: Sequence[Plan], give_up: Callable[[], bool] = lambda: False
-    ) -> AsyncIterator[list[Plan]]:
+    ) -> AsyncGenerator[list[Plan], None]:
         """The plans in groups, each plan once, those without anything to embed first.
 
         A batch that fails is tried text by text; the plans of texts that fail alone come out
@@ -65,7 +65,9 @@ class Embedder:
                 await self._fill(chunks)
             except Exception as error:
                 if len(chunks) == 1:
-                    log.error("text could not be embedded", error=f"{type(error).__name__}: {error}")
+                    log.error(
+                        "text could not be embedded", error=f"{type(error).__name__}: {error}"
+                    )
                     return
                 log.warning("batch failed, its texts follow one by one", texts=len(chunks))
                 for chunk in chunks:
@@ -85,3 +87,7 @@ class Embedder:
         rows: list[list[float]] = vectors.tolist()
         for chunk, row in zip(chunks, rows, strict=True):
             chunk.vector = row
+
+
+def _alone(chunk: PlannedChunk) -> Batch:
+    return Batch(positions=(0,), tokens=len(chunk.ids), padded_tokens=len(chunk.ids))

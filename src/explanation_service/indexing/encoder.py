@@ -197,7 +197,9 @@ def _layers(model: Any) -> list[Any]:
 def _describe(source: ModelSource, model: SentenceTransformer) -> EmbeddingModelInfo:
     """model_info.json where there is one, else what the loaded model says of itself."""
     given = None if source.path is None else read_model_info(source.path)
-    dimension = int(model.get_embedding_dimension() or 0)
+    # Renamed in sentence-transformers 6.
+    ask = getattr(model, "get_embedding_dimension", None)
+    dimension = int((ask or model.get_sentence_embedding_dimension)() or 0)
     if given is not None:
         if given.dimension != dimension:
             raise ModelUnusable(

@@ -19,11 +19,23 @@ _BATCH = 500
 
 async def restore_group(
     stream: EventStream, repository: TemplateRepository, index: VectorIndex
-) -> int:
+) -> None:
     """Make the group, after events for all templates that the index does not hold as they are.
 
     The events come first: who dies in between leaves the group missing, and the next worker starts
-    over. The answer is the number of events. Raises StoreUnavailable.
+    over. Raises StoreUnavailable.
+    """
+    await replay_differences(stream, repository, index)
+    made = await stream.ensure_group()
+    log.info("consumer group is there", group=stream.group, made=made)
+
+
+async def replay_differences(
+    stream: EventStream, repository: TemplateRepository, index: VectorIndex
+) -> int:
+    """Append an event for each template that the index does not hold as it is; how many.
+
+    An event too many costs a look at the index, no embedding. Raises StoreUnavailable.
     """
     appended = 0
     batch: list[StoredTemplate] = []
@@ -33,8 +45,8 @@ async def restore_group(
             appended += await _append(stream, index, batch)
             batch = []
     appended += await _append(stream, index, batch)
-    made = await stream.ensure_group()
-    log.info("consumer group", group=stream.group, made=made, events=appended)
+    if appended:
+        log.info("templates were put into the stream anew", events=appended)
     return appended
 
 

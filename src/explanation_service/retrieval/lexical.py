@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from functools import lru_cache
 
-from snowballstemmer.russian_stemmer import RussianStemmer  # type: ignore[import-untyped]
+from snowballstemmer.russian_stemmer import RussianStemmer
 
 from explanation_service.stores.records import SparseVector
 
@@ -59,7 +59,7 @@ def words_of(text: str) -> list[str]:
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Snowball stem of one folded word. The cache holds the vocabulary of a whole rule book."""
-    # A stemmer of its own per call: the object keeps the word it works on and threads share nothing.
+    # A stemmer of its own per call: the object holds the word it works on, and threads share it.
     return str(RussianStemmer().stemWord(word))
 
 

@@ -22,7 +22,7 @@ from explanation_service.stores.records import (
     QueryRequest,
     WorkerState,
 )
-from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, translated_errors
+from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, run, translated_errors
 from explanation_service.telemetry.logging import get_logger
 
 __all__ = [
@@ -74,7 +74,7 @@ class QueryEmbeddingClient:
                 pipe.rpush(QUEUE_KEY, messages.encode_request(request))
                 # Where no worker comes back the queue goes by itself.
                 pipe.expire(QUEUE_KEY, QUEUE_TTL)
-                await pipe.execute()
+                await run(pipe)
         return request.id
 
     async def next_reply(self, block_s: float = 1.0) -> QueryReply | None:
@@ -160,7 +160,7 @@ class QueryEmbeddingServer:
                     text = messages.encode_reply(request.id, revision, vector)
                     pipe.rpush(request.reply_to, text)
                     pipe.expire(request.reply_to, REPLY_TTL)
-                await pipe.execute()
+                await run(pipe)
 
     async def heartbeat(
         self, consumer: str, role: str, info: EmbeddingModelInfo, ready: bool
@@ -177,7 +177,7 @@ class QueryEmbeddingServer:
                 )
                 pipe.zadd(WORKERS_KEY, {consumer: now})
                 pipe.zremrangebyscore(WORKERS_KEY, "-inf", now - 3600)
-                await pipe.execute()
+                await run(pipe)
 
     async def withdraw(self, consumer: str) -> None:
         """Say that this worker is about to stop, so that nobody waits for it."""
@@ -185,7 +185,7 @@ class QueryEmbeddingServer:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.delete(f"{WORKERS_KEY}:{consumer}")
                 pipe.zrem(WORKERS_KEY, consumer)
-                await pipe.execute()
+                await run(pipe)
 
     async def publish_model(self, info: EmbeddingModelInfo) -> None:
         """Say which model makes the vectors, once it is ready."""

@@ -9,7 +9,7 @@ from explanation_service.content.events import ContentEvent
 from explanation_service.stores import stream_upkeep
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.records import Delivery, StreamStatus
-from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, translated_errors
+from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, run, translated_errors
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_skipped_total
 
@@ -88,7 +88,7 @@ class EventStream:
                 for event in events:
                     fields: dict[Any, Any] = {**event.to_fields()}
                     pipe.xadd(self.name, fields)
-                return [str(entry_id) for entry_id in await pipe.execute()]
+                return [str(entry_id) for entry_id in await run(pipe)]
 
     async def read_new(self, consumer: str, count: int, block_ms: int) -> list[Delivery]:
         """Entries that nobody has had; waits up to `block_ms` (at most 2000) for the first."""
@@ -156,7 +156,7 @@ class EventStream:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for entry_id in ids:
                     pipe.xpending_range(self.name, self.group, entry_id, entry_id, 1)
-                replies = await pipe.execute()
+                replies = await run(pipe)
         return {
             str(row["message_id"]): int(row["times_delivered"]) for rows in replies for row in rows
         }

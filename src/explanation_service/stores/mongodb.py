@@ -34,8 +34,8 @@ __all__ = ["MongoStore", "StoredTemplate", "StoredWrite", "TemplateRepository", 
 _SELECTION_TIMEOUT = 2_000
 _CONNECT_TIMEOUT = 2_000
 _SOCKET_TIMEOUT = 10_000
-# Two writers that both insert the same new id collide once; then the document exists.
-_UPSERT_ATTEMPTS = 3
+# A writer starts anew when others create or delete the same id between its two steps.
+_UPSERT_ATTEMPTS = 5
 # TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its two forms for updates).
 _REFUSED_WRITES = {14, 121, 10334, 17419, 17420}
 
@@ -109,11 +109,9 @@ class TemplateRepository:
             "$inc": {"version": 1},
         }
         with translated_errors():
-            before = await self._upsert({"_id": template_id}, update)
-        version = 1 if before is None else int(before.get("version", 0)) + 1
+            version, created = await self._upsert(template_id, update)
         template = Template(**fields, id=template_id, version=version, updated_at=now)
-        event = _event(template_id, version, outbox)
-        return StoredWrite(template, event, created=before is None or before.get("deleted") is True)
+        return StoredWrite(template, _event(template_id, version, outbox), created)
 
     async def mark_deleted(
         self, template_id: str, traceparent: str | None = None
@@ -182,24 +180,28 @@ class TemplateRepository:
             )
         return result.modified_count == 1
 
-    async def _upsert(
-        self, query: Mapping[str, Any], update: Mapping[str, Any]
-    ) -> Mapping[str, Any] | None:
-        """Apply the update; the answer is the document before it (None: there was none)."""
-        for attempt in range(1, _UPSERT_ATTEMPTS + 1):
-            try:
-                before: Mapping[str, Any] | None = await self._templates.find_one_and_update(
-                    query,
-                    update,
-                    projection={"version": True, "deleted": True},
-                    upsert=True,
-                    return_document=ReturnDocument.BEFORE,
-                )
-                return before
-            except DuplicateKeyError:
-                if attempt == _UPSERT_ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable")
+    async def _upsert(self, template_id: str, update: Mapping[str, Any]) -> tuple[int, bool]:
+        """Apply the update; the answer is the version it made and whether the id was free.
+
+        Two steps and not one that answers with the document before it: SecantusDB 0.7 takes that
+        document from an older moment than the write when writers meet.
+        """
+        for _ in range(_UPSERT_ATTEMPTS):
+            for live, condition in ((True, {"$ne": True}), (False, True)):
+                try:
+                    after = await self._templates.find_one_and_update(
+                        {"_id": template_id, "deleted": condition},
+                        update,
+                        projection={"version": True},
+                        upsert=not live,
+                        return_document=ReturnDocument.AFTER,
+                    )
+                except DuplicateKeyError:
+                    # It came to life between the two steps.
+                    continue
+                if after is not None:
+                    return int(after["version"]), not live
+        raise StoreUnavailable("mongodb", f"writers of {template_id} keep colliding")
 
     async def _find(self, query: Mapping[str, Any], limit: int) -> Sequence[StoredTemplate]:
         with translated_errors():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.exceptions import (
@@ -88,6 +89,19 @@ async def close(redis: RedisClient) -> None:
         await redis.aclose()
     except (RedisError, OSError):
         return
+
+
+async def run(pipe: Pipeline) -> list[Any]:
+    """Execute a pipeline without MULTI; raises the first error reply as Redis wrote it.
+
+    Left to itself redis-py puts "Command # 1 (XPENDING ...) of pipeline caused error" before it,
+    which hides the code (NOGROUP) and quotes the arguments.
+    """
+    replies: list[Any] = await pipe.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from explanation_service.stores.records import StreamStatus
-from explanation_service.stores.redis import RedisClient
+from explanation_service.stores.redis import RedisClient, run
 
 # Entries. Redis gives no lag once an unread entry was deleted; then they are counted, up to this.
 _MAX_COUNTED = 10_000
@@ -25,7 +25,7 @@ async def trim(redis: RedisClient, name: str) -> int:
     async with redis.pipeline(transaction=False) as pipe:
         for group in groups:
             pipe.xpending(name, group["name"])
-        summaries = await pipe.execute()
+        summaries = await run(pipe)
     needed = [str(group["last-delivered-id"]) for group in groups]
     needed += [str(summary["min"]) for summary in summaries if summary["min"] is not None]
     return int(await redis.xtrim(name, minid=min(needed, key=_order), approximate=True))
@@ -37,7 +37,7 @@ async def status(redis: RedisClient, name: str, group: str, dead_name: str) -> S
         pipe.xlen(name)
         pipe.xlen(dead_name)
         pipe.time()
-        length, dead, (seconds, microseconds) = await pipe.execute()
+        length, dead, (seconds, microseconds) = await run(pipe)
     own = next((row for row in await _groups(redis, name) if row["name"] == group), None)
     pending = None if own is None else await _pending(redis, name, group)
     if own is None or pending is None:

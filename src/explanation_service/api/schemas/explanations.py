@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from explanation_service.api.schemas.fields import Label, Mode, Text
 from explanation_service.content.template import TemplateId
@@ -15,7 +15,7 @@ from explanation_service.explanations.records import (
     Source,
 )
 
-_PASSAGE = {
+_PASSAGE: dict[str, JsonValue] = {
     "template_id": "spelling-checked-root-vowels",
     "title": "Проверяемые безударные гласные в корне",
     "text": "Буква в корне сохраняется такой, какой мы слышим её под ударением.",

@@ -37,7 +37,7 @@ class Problem(BaseModel):
     detail: Annotated[str, Field(description="What went wrong, in a sentence for a person")]
     code: Annotated[str, Field(description="What went wrong, in a word for a program")]
     request_id: Annotated[str | None, Field(description="The X-Request-ID of the answer")] = None
-    dependency: Annotated[
-        str | None, Field(description="With 503: mongodb, redis or qdrant")
-    ] = None
+    dependency: Annotated[str | None, Field(description="With 503: mongodb, redis or qdrant")] = (
+        None
+    )
     errors: Annotated[list[FieldFault] | None, Field(description="With 422")] = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from explanation_service.api.schemas.fields import Label, Mode, Tags, Text
 from explanation_service.retrieval.search import SearchResult
 from explanation_service.stores.records import Passage, SearchFilters
 
-_HIT = {
+_HIT: dict[str, JsonValue] = {
     "template_id": "spelling-checked-root-vowels",
     "chunk_index": 0,
     "version": 3,
@@ -50,9 +50,9 @@ class SearchRequest(BaseModel):
     query: Text
     limit: Annotated[int, Field(ge=1, le=50)] = 10
     filters: Filters = Filters()
-    mode: Annotated[
-        Mode, Field(description="Lanes to search; a lane that is away is left out")
-    ] = "hybrid"
+    mode: Annotated[Mode, Field(description="Lanes to search; a lane that is away is left out")] = (
+        "hybrid"
+    )
 
 
 class Hit(BaseModel):

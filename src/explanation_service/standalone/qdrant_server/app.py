@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import metadata
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -24,8 +25,8 @@ from explanation_service.standalone.qdrant_server.authentication import ApiKeyMi
 from explanation_service.standalone.qdrant_server.catalogue import Catalogue
 from explanation_service.standalone.qdrant_server.faults import Fault
 
-# The interface that is served; qdrant-client warns when its own version is two minors away.
-API_VERSION = "1.17.0"
+# Bodies are read with the client's models, so the interface served is the client's.
+API_VERSION = metadata.version("qdrant-client")
 # A flush costs about 10 ms, so not after every write: the log already holds them.
 _FLUSH_EVERY_SECONDS = 1.0
 

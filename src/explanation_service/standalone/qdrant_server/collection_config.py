@@ -74,12 +74,14 @@ def _dense(wire: models.VectorParams) -> edge.EdgeVectorParams:
         raise NotServed("quantization")
     if wire.size < 1:
         raise BadInput("vector size must be 1 or more")
-    multi = wire.multivector_config
+    multi = None
+    if wire.multivector_config is not None:
+        multi = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
     return edge.EdgeVectorParams(
         size=wire.size,
         distance=_DISTANCES[wire.distance],
         on_disk=wire.on_disk,
-        multivector_config=multi and edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim),
+        multivector_config=multi,
         datatype=_datatype(wire.datatype),
     )
 

@@ -14,13 +14,11 @@ from explanation_service.standalone.qdrant_server.faults import NotServed
 
 def to_engine(wire: models.Filter) -> edge.Filter:
     """Nested filters and single conditions in place of lists are accepted, as by Qdrant."""
-    minimum = wire.min_should
     return edge.Filter(
         must=_conditions(wire.must),
         should=_conditions(wire.should),
         must_not=_conditions(wire.must_not),
-        min_should=minimum
-        and edge.MinShould([_condition(c) for c in minimum.conditions], minimum.min_count),
+        min_should=_minimum(wire.min_should),
     )
 
 
@@ -40,6 +38,12 @@ def _conditions(wire: Any) -> list[Any] | None:
     if wire is None:
         return None
     return [_condition(item) for item in (wire if isinstance(wire, list) else [wire])]
+
+
+def _minimum(wire: models.MinShould | None) -> edge.MinShould | None:
+    if wire is None:
+        return None
+    return edge.MinShould([_condition(item) for item in wire.conditions], wire.min_count)
 
 
 def _condition(wire: Any) -> Any:
@@ -64,13 +68,11 @@ def _condition(wire: Any) -> Any:
 def _field(wire: models.FieldCondition) -> edge.FieldCondition:
     if wire.geo_bounding_box or wire.geo_radius or wire.geo_polygon:
         raise NotServed("a geo condition")
-    count = wire.values_count
     return edge.FieldCondition(
         wire.key,
         match=None if wire.match is None else _match(wire.match),
         range=None if wire.range is None else _range(wire.range),
-        values_count=count
-        and edge.ValuesCount(lt=count.lt, gt=count.gt, lte=count.lte, gte=count.gte),
+        values_count=_values_count(wire.values_count),
         is_empty=wire.is_empty,
         is_null=wire.is_null,
     )
@@ -103,6 +105,12 @@ def _range(wire: models.Range | models.DatetimeRange) -> edge.RangeFloat | edge.
     return edge.RangeDateTime(
         gte=_moment(wire.gte), gt=_moment(wire.gt), lte=_moment(wire.lte), lt=_moment(wire.lt)
     )
+
+
+def _values_count(wire: models.ValuesCount | None) -> edge.ValuesCount | None:
+    if wire is None:
+        return None
+    return edge.ValuesCount(lt=wire.lt, gt=wire.gt, lte=wire.lte, gte=wire.gte)
 
 
 def _moment(value: date | None) -> str | None:

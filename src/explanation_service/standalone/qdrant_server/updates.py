@@ -111,7 +111,7 @@ def _rows(points: list[models.PointStruct]) -> list[edge.Point]:
 
 def _columns(batch: models.Batch) -> list[edge.Point]:
     count = len(batch.ids)
-    payloads = batch.payloads or [None] * count
+    payloads = batch.payloads or [{}] * count
     by_point: list[Any]
     if isinstance(batch.vectors, dict):
         names = list(batch.vectors)

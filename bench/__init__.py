@@ -1,0 +1,1 @@
+"""Measurements: programs to run by hand and as gates, no part of the service."""

@@ -1,0 +1,122 @@
+"""Does the search find the rule that answers a question?
+
+    python -m bench.retrieval [--rule-book FILE] [--questions FILE] [--model DIR]
+        [--qdrant-url URL] [--rrf-weights DENSE,LEXICAL] [--json] [--no-gate]
+
+Indexes the rule book with the worker's own stages into a fresh collection, and asks every question
+through the API's search in the modes lexical, dense and hybrid. The times are those of the search,
+the query's encoding included. Exit code 1 when hybrid finds the right rule first for less than 85%
+of the questions, or for less than the better of its two lanes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, get_args
+
+from bench.embedded_qdrant import embedded_qdrant
+from bench.retrieval_questions import QUESTIONS_PATH, Question, read_questions
+from bench.retrieval_scores import DEPTH, Answer, Score, as_json, misses, score_slices, table
+from bench.rule_book_index import indexed
+from explanation_service.content.sample import sample_rule_book_path
+from explanation_service.retrieval import search
+from explanation_service.retrieval.search import Mode
+from explanation_service.telemetry.logging import configure_logging
+
+LEAST_HIT_AT_1 = 0.85
+MODES: tuple[Mode, ...] = tuple(reversed(get_args(Mode)))
+MODEL_VARIABLE = "EXPLANATION_TEST_MODEL"
+
+
+async def ask(
+    service: search.SearchService, questions: Sequence[Question], modes: Sequence[Mode] = MODES
+) -> list[Answer]:
+    """Ask one question at a time. Raises RuntimeError if an answer is of another mode."""
+    answers = []
+    for mode in modes:
+        # The first search of a mode pays for connections and caches.
+        await service.search(questions[0].text, DEPTH, mode=mode)
+        for question in questions:
+            result = await service.search(question.text, DEPTH, mode=mode)
+            if result.mode != mode:
+                raise RuntimeError(f"asked for {mode}, was answered in mode {result.mode}")
+            found = tuple(hit.template_id for hit in result.hits)
+            answers.append(Answer(mode, question, found, result.timings_ms["total"]))
+    return answers
+
+
+def gate(scores: Sequence[Score]) -> list[str]:
+    """What is wrong with the scores over all questions; nothing when they pass."""
+    first = {one.mode: one.hit_at_1 for one in scores if one.slice == "all"}
+    faults = []
+    if first["hybrid"] < LEAST_HIT_AT_1:
+        faults.append(f"hybrid hit@1 is {first['hybrid']:.2f}, below {LEAST_HIT_AT_1:.2f}")
+    best = max(("lexical", "dense"), key=lambda lane: first[lane])
+    if first["hybrid"] < first[best]:
+        faults.append(f"hybrid hit@1 is {first['hybrid']:.2f}, {best} alone {first[best]:.2f}")
+    return faults
+
+
+async def run(options: argparse.Namespace, qdrant_url: str) -> list[Answer]:
+    """Index and ask."""
+    questions = read_questions(options.questions)
+    async with indexed(options.rule_book, options.model, qdrant_url) as service:
+        return await ask(service, questions)
+
+
+def report(answers: Sequence[Answer], as_one_object: bool) -> list[str]:
+    """Print the scores and the misses of hybrid, and return the gate's faults."""
+    scores = score_slices(answers)
+    faults = gate(scores)
+    if as_one_object:
+        found: dict[str, Any] = {
+            "weights": search.FUSION_WEIGHTS,
+            "scores": as_json(scores),
+            "misses": list(misses(answers, "hybrid")),
+            "faults": faults,
+        }
+        print(json.dumps(found, ensure_ascii=False))
+        return faults
+    for line in (*table(scores), *misses(answers, "hybrid")):
+        print(line)
+    for fault in faults:
+        print(f"gate: {fault}")
+    return faults
+
+
+def _weights(text: str) -> tuple[float, float]:
+    dense, lexical = (float(part) for part in text.split(","))
+    return dense, lexical
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rule-book", type=Path, default=sample_rule_book_path())
+    parser.add_argument("--questions", type=Path, default=QUESTIONS_PATH)
+    parser.add_argument("--model", type=Path, default=os.environ.get(MODEL_VARIABLE) or None)
+    parser.add_argument("--qdrant-url", help="else the embedded one is started")
+    parser.add_argument("--rrf-weights", type=_weights, metavar="DENSE,LEXICAL")
+    parser.add_argument("--json", action="store_true", help="one object instead of lines")
+    parser.add_argument("--no-gate", action="store_true", help="exit code 0 whatever is found")
+    options = parser.parse_args(arguments)
+    if options.model is None:
+        parser.error(f"give --model or set {MODEL_VARIABLE}")
+    if options.rrf_weights:
+        search.FUSION_WEIGHTS = options.rrf_weights
+    configure_logging("WARNING", "bench")
+    with ExitStack() as stack:
+        url = options.qdrant_url or stack.enter_context(embedded_qdrant())
+        answers = asyncio.run(run(options, url))
+    faults = report(answers, options.json)
+    return 1 if faults and not options.no_gate else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Puts the services together for the life of one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+
+from explanation_service.api.services import Services
+from explanation_service.content.outbox_sweep import sweep_outbox
+from explanation_service.content.rule_book import RuleBook
+from explanation_service.explanations.findings import FindingsService
+from explanation_service.explanations.language_model import create_language_model
+from explanation_service.explanations.service import ExplanationService
+from explanation_service.retrieval.query_vectors import QueryVectorSource
+from explanation_service.retrieval.search import SearchService
+from explanation_service.settings import Settings
+from explanation_service.stores.embedding_channel import QueryEmbeddingClient
+from explanation_service.stores.errors import StoreError
+from explanation_service.stores.event_stream import EventStream
+from explanation_service.stores.idempotency import IdempotencyStore
+from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
+from explanation_service.stores.redis import close, connect_redis, ping
+from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+# Seconds between tries while MongoDB is away; the sweep is only slower without its index.
+_INDEX_PAUSE = 5.0
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The services, with their background tasks running; none of the stores need be there yet.
+
+    Raises SettingsError for an address that a driver cannot read.
+    """
+    async with AsyncExitStack() as stack:
+        mongodb = connect_mongodb(settings)
+        stack.push_async_callback(mongodb.close)
+        redis = connect_redis(settings)
+        stack.push_async_callback(close, redis)
+        waiting = connect_redis(settings, blocking=True)
+        stack.push_async_callback(close, waiting)
+        index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+        stack.push_async_callback(index.close)
+
+        repository = TemplateRepository(mongodb)
+        stream = EventStream(redis, settings.redis_stream_name, settings.redis_stream_group)
+        rule_book = RuleBook(repository, stream)
+        workers = QueryEmbeddingClient(redis, waiting)
+        vectors = QueryVectorSource(workers)
+        await vectors.start()
+        stack.push_async_callback(vectors.close)
+        search = SearchService(index, vectors, settings.search_budget_ms)
+        explanations = ExplanationService(
+            FindingsService(search, rule_book),
+            create_language_model(settings),
+            system_prompt=settings.yandexgpt_system_prompt,
+            model_timeout_seconds=settings.yandexgpt_timeout_seconds,
+        )
+        await stack.enter_async_context(
+            _running([_ensure_indexes(repository), sweep_outbox(rule_book)])
+        )
+        yield Services(
+            rule_book=rule_book,
+            repository=repository,
+            stream=stream,
+            index=index,
+            workers=workers,
+            search=search,
+            explanations=explanations,
+            idempotency=IdempotencyStore(redis),
+            probes={"mongodb": mongodb.ping, "redis": partial(ping, redis), "qdrant": index.ping},
+        )
+
+
+@asynccontextmanager
+async def _running(parts: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _ensure_indexes(repository: TemplateRepository) -> None:
+    while True:
+        try:
+            await repository.ensure_indexes()
+            return
+        except StoreError as error:
+            log.debug("indexes of mongodb not ensured yet", why=str(error))
+        await asyncio.sleep(_INDEX_PAUSE)

@@ -1,0 +1,167 @@
+"""Every error leaves as RFC 9457 problem+json with the request id, and no stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from explanation_service.api.schemas.problem import FieldFault, Problem
+from explanation_service.content.rule_book import TemplateNotFound
+from explanation_service.stores.errors import StoreRejected, StoreUnavailable
+from explanation_service.telemetry import request_context
+from explanation_service.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+# Seconds. A store that restarts is back within a few of these.
+RETRY_AFTER = 2
+# One answer need not list every fault of a large body.
+_MAX_FAULTS = 20
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "body_too_large",
+    422: "validation_failed",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "dependency_unavailable",
+}
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document."""
+
+    media_type = MEDIA_TYPE
+
+
+class ApiProblem(Exception):
+    """Raised by endpoints and dependencies for an error of their own."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.code, self.headers = status, detail, code, headers
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **members: Any,
+) -> ProblemResponse:
+    """The answer for an error; `members` are further members of the document."""
+    content = {**_document(status, detail, code).model_dump(exclude_none=True), **members}
+    return ProblemResponse(content, status, dict(headers or {}))
+
+
+def internal_problem() -> Problem:
+    """The document for an error that nobody foresaw; the log has the rest."""
+    return _document(500, "Something went wrong here; the log has it under this request id.")
+
+
+def internal_error() -> ProblemResponse:
+    """The answer with that document."""
+    return ProblemResponse(internal_problem().model_dump(exclude_none=True), 500)
+
+
+def _document(status: int, detail: str, code: str | None = None) -> Problem:
+    return Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code or _CODES.get(status, "error"),
+        request_id=request_context.request_id.get(),
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Turn what endpoints, routing and validation raise into problems."""
+    handlers: dict[type[Exception], Any] = {
+        ApiProblem: _on_api_problem,
+        HTTPException: _on_http_exception,
+        RequestValidationError: _on_invalid_request,
+        TemplateNotFound: _on_template_not_found,
+        StoreUnavailable: _on_store_unavailable,
+        StoreRejected: _on_store_rejected,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _on_api_problem(_request: Request, error: ApiProblem) -> Response:
+    return problem(error.status, error.detail, code=error.code, headers=error.headers)
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    details = {
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }
+    detail = details.get(error.status_code, str(error.detail))
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+async def _on_invalid_request(_request: Request, error: RequestValidationError) -> Response:
+    faults = [
+        FieldFault(field=".".join(str(part) for part in fault["loc"]), message=str(fault["msg"]))
+        for fault in cast("list[dict[str, Any]]", error.errors())[:_MAX_FAULTS]
+    ]
+    first = faults[0]
+    return problem(
+        422,
+        f"{first.field}: {first.message}.",
+        errors=[fault.model_dump() for fault in faults],
+    )
+
+
+async def _on_template_not_found(_request: Request, error: TemplateNotFound) -> Response:
+    return problem(404, str(error), code="template_not_found")
+
+
+async def _on_store_unavailable(_request: Request, error: StoreUnavailable) -> Response:
+    # The driver's words name hosts and ports: for the log, not for the client.
+    log.warning("dependency unavailable", dependency=error.name, why=error.detail)
+    return problem(
+        503,
+        f"{error.name} is unavailable; try again later.",
+        headers={"Retry-After": str(RETRY_AFTER)},
+        dependency=error.name,
+    )
+
+
+async def _on_store_rejected(_request: Request, error: StoreRejected) -> Response:
+    log.error("dependency rejected a request", dependency=error.name, why=error.detail)
+    return internal_error()
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can fail with these statuses, for OpenAPI."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }

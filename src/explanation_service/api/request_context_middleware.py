@@ -1,0 +1,83 @@
+"""Around each request: its id and trace, one line in the log, one observation, a last resort."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from explanation_service.api.problems import internal_error
+from explanation_service.telemetry import request_context
+from explanation_service.telemetry.logging import get_logger
+from explanation_service.telemetry.metrics import explain_http_request_duration_seconds
+
+log = get_logger("explanation_service.access")
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+# Probes and scrapes come every few seconds; at INFO they would be most of the log.
+_QUIET_ROUTES = frozenset({"/health", "/health/ready", "/metrics"})
+# Labels must not grow with what strangers send.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# What nginx writes for a client that has gone.
+_CLIENT_GONE = 499
+
+
+class RequestContextMiddleware:
+    """The outermost middleware, in plain ASGI: BaseHTTPMiddleware hides client disconnects."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = request_context.accept_request_id(headers.get(REQUEST_ID_HEADER))
+        traceparent = request_context.accept_traceparent(headers.get("traceparent"))
+        with request_context.bind(request_id, traceparent):
+            await self._serve(scope, receive, send, request_id)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        status: int | None = None
+        started = time.perf_counter()
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except ClientDisconnect:
+            status = _CLIENT_GONE
+        except Exception:
+            log.exception("unhandled error")
+            if status is not None:
+                # Too late for an answer of ours; the server breaks the connection off.
+                raise
+            await internal_error()(scope, receive, send_marked)
+        finally:
+            _record(scope, status or _CLIENT_GONE, time.perf_counter() - started)
+
+
+def _record(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "unmatched")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    explain_http_request_duration_seconds.labels(route, method, str(status)).observe(seconds)
+    write = log.debug if route in _QUIET_ROUTES and status < 400 else log.info
+    client = scope.get("client")
+    write(
+        "request",
+        method=method,
+        path=scope["path"],
+        route=route,
+        status=status,
+        duration_ms=round(seconds * 1000, 2),
+        client=client[0] if client else None,
+    )

@@ -1,0 +1,59 @@
+"""The old monolith: the embedding worker inside of the API (START_EMBEDDING_WORKER=true)."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from explanation_service.settings import Settings, SettingsError
+from explanation_service.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+# By name, so that nothing of the worker is in this process, nor in the API's image, unless asked
+# for.
+_WORKER = "explanation_service.indexing.main"
+_NEEDED = ("explanation_service.indexing", "sentence_transformers", "torch")
+
+# Seconds that the worker may take to hand back its work, as when it runs alone.
+_STOP_WITHIN = 10.0
+
+
+def check_worker_is_installed() -> None:
+    """Raises SettingsError when the ML distribution is not there."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            "START_EMBEDDING_WORKER must be false where the worker's distribution is not "
+            f"installed ({missing[0]} is missing)."
+        )
+
+
+@asynccontextmanager
+async def worker_in_process(settings: Settings) -> AsyncIterator[None]:
+    """The worker beside the block when the settings ask for it; its end does not end the API."""
+    if not settings.start_embedding_worker:
+        yield
+        return
+    check_worker_is_installed()
+    stop = asyncio.Event()
+    task = asyncio.create_task(_run(settings, stop), name="embedding-worker")
+    try:
+        yield
+    finally:
+        stop.set()
+        _, late = await asyncio.wait({task}, timeout=_STOP_WITHIN)
+        for each in late:
+            each.cancel()
+
+
+async def _run(settings: Settings, stop: asyncio.Event) -> None:
+    try:
+        # In a thread: the import of torch takes seconds, in which the API is to answer.
+        worker = await asyncio.to_thread(importlib.import_module, _WORKER)
+        await worker.run_worker(settings, stop)
+    except Exception:
+        log.exception("embedding worker ended; searches are lexical only")

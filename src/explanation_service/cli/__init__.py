@@ -1,0 +1,1 @@
+"""The command `explanation` and its sub-commands."""

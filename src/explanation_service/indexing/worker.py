@@ -1,0 +1,209 @@
+"""Puts the worker together and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from explanation_service.content.outbox_sweep import sweep_outbox
+from explanation_service.content.rule_book import RuleBook
+from explanation_service.indexing.connections import Connections, connect
+from explanation_service.indexing.consumer import Consumer
+from explanation_service.indexing.embedder import Embedder
+from explanation_service.indexing.encode_thread import EncodeThread
+from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.finisher import Finisher
+from explanation_service.indexing.health import HealthServer
+from explanation_service.indexing.heartbeat import beat
+from explanation_service.indexing.housekeeping import keep_house
+from explanation_service.indexing.in_hand import InHand
+from explanation_service.indexing.intake import Intake
+from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
+from explanation_service.indexing.model_directory import locate_model
+from explanation_service.indexing.patience import Patience
+from explanation_service.indexing.preparer import Preparer
+from explanation_service.indexing.query_lane import QueryLane
+from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
+from explanation_service.indexing.readiness import Readiness
+from explanation_service.indexing.replay import replay_differences, restore_group
+from explanation_service.settings import Settings
+from explanation_service.telemetry.logging import get_logger
+from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
+
+log = get_logger(__name__)
+
+# About as long as the passages to come: the first batches of a shape are slower.
+_WARM_UP = tuple("Частица «не» с глаголами пишется раздельно. " * times for times in (1, 5, 20))
+
+
+class Worker:
+    """One worker. `encoder` is given by tests and the bench; else the settings' model is loaded."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stop: asyncio.Event,
+        encoder: PassageEncoder | None = None,
+        lease: float = LEASE,
+        renewal: float = RENEWAL,
+        claim_interval: float = CLAIM_INTERVAL,
+    ) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._encoder = encoder
+        self._lease = lease
+        self._renewal = renewal
+        self._claim_interval = claim_interval
+        self.readiness = Readiness()
+
+    async def run(self) -> None:
+        """Work until the stop is set. Raises SettingsError, ModelUnusable and ModelMismatch, each
+        with one sentence, and whatever a stage did not expect."""
+        connections = connect(self._settings)
+        health = HealthServer(
+            self._settings.worker_host,
+            self._settings.worker_port,
+            self.readiness.why_stuck,
+            self.readiness.checks(connections),
+        )
+        try:
+            await health.start()
+            await self._run(connections)
+        finally:
+            embed_worker_ready.set(0)
+            await health.close()
+            await connections.close()
+
+    async def _run(self, connections: Connections) -> None:
+        encoder = self._encoder or await self._until_stop(asyncio.to_thread(self._load))
+        if encoder is None:
+            return
+        embed_model_info.info({"model": encoder.info.name, "revision": encoder.info.revision})
+        thread = EncodeThread(encoder)
+        thread.start()
+        try:
+            await self._with_model(connections, encoder, thread)
+        finally:
+            thread.close()
+
+    def _load(self) -> PassageEncoder:
+        encoder = Encoder(locate_model(self._settings))
+        log.info("model is loaded", model=encoder.info.name, revision=encoder.info.revision)
+        for row in encoder.passage_ids(_WARM_UP):
+            encoder.embed([row])
+        return encoder
+
+    async def _with_model(
+        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+    ) -> None:
+        role = self._settings.worker_role
+        consumer = self._settings.redis_consumer_name
+        self.readiness.model_is_loaded(thread)
+        parts: list[Coroutine[Any, Any, None]] = [
+            beat(connections.queries, consumer, role, encoder.info, lambda: self.readiness.ready)
+        ]
+        main: list[Coroutine[Any, Any, None]] = []
+        if role in ("all", "query"):
+            main.append(QueryLane(connections.queries, encoder, thread, self._stop).run())
+        if role in ("all", "index"):
+            main.append(self._index(connections, encoder, thread))
+        else:
+            self.readiness.index_is_there()
+        await _run_together(main, parts)
+
+    async def _index(
+        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+    ) -> None:
+        index, repository, stream = connections.index, connections.repository, connections.stream
+
+        async def heal_collection() -> None:
+            await index.ensure_collection(encoder.info)
+            await replay_differences(stream, repository, index)
+
+        async def start() -> None:
+            await index.ensure_collection(encoder.info)
+            await repository.ensure_indexes()
+            if await index.count() == 0:
+                # A new Qdrant beside a rule book with a past: its events are long acknowledged.
+                await restore_group(stream, repository, index)
+
+        patience = Patience(heal_collection)
+        started = await self._until_stop(_flagged(patience.through(start)))
+        if not started:
+            return
+        self.readiness.index_is_there()
+        in_hand = InHand()
+        consumer_name = self._settings.redis_consumer_name
+        reader = Reader(
+            connections.waiting_stream,
+            consumer_name,
+            patience,
+            lambda: restore_group(stream, repository, index),
+            self._lease,
+            self._claim_interval,
+        )
+        preparer = Preparer(repository, index, encoder, patience)
+        embedder = Embedder(thread, self._settings.embedding_max_batch_tokens)
+        finisher = Finisher(repository, index, stream, preparer, embedder, in_hand, patience)
+        consumer = Consumer(
+            reader,
+            Intake(stream, patience),
+            preparer,
+            embedder,
+            finisher,
+            in_hand,
+            patience,
+            self._stop,
+        )
+        background = [
+            keep_leases(stream, consumer_name, in_hand, self._renewal),
+            keep_house(stream),
+            sweep_outbox(RuleBook(repository, stream)),
+        ]
+        await _run_together([consumer.run()], background)
+
+    async def _until_stop(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of the work, or None when the stop came first."""
+        task = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if task.done():
+            return task.result()
+        task.cancel()
+        return None
+
+
+async def _flagged(work: Coroutine[Any, Any, None]) -> bool:
+    await work
+    return True
+
+
+async def _run_together(
+    main: list[Coroutine[Any, Any, None]], background: list[Coroutine[Any, Any, None]]
+) -> None:
+    """Run until every main part has ended, the background as long; the first failure of any part
+    ends them all and is raised."""
+    mains = [asyncio.create_task(part) for part in main]
+    others = [asyncio.create_task(part) for part in background]
+    open_mains = set(mains)
+    try:
+        while open_mains:
+            done, _ = await asyncio.wait(
+                [*open_mains, *others], return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+                if task in others:
+                    raise RuntimeError("a background task of the worker ended")
+            open_mains -= done
+    finally:
+        for task in (*mains, *others):
+            task.cancel()
+        await asyncio.gather(*mains, *others, return_exceptions=True)
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """The whole worker as one call: what `main` runs, and the API in its legacy mode."""
+    await Worker(settings, stop).run()

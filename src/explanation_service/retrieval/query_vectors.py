@@ -1,0 +1,173 @@
+"""Where the vector of a query comes from: memory, Redis, or a worker, within a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from explanation_service.retrieval.normalise import normalise_query
+from explanation_service.retrieval.worker_presence import WorkerPresence
+from explanation_service.stores.embedding_channel import QueryEmbeddingClient, QueryReply
+from explanation_service.stores.errors import StoreError
+from explanation_service.telemetry.logging import get_logger
+from explanation_service.telemetry.metrics import explain_query_embedding_seconds
+
+log = get_logger(__name__)
+
+# Vectors; 384 floats in a tuple are about 12 KB, so at most 50 MB. Pupils of one class ask alike.
+LRU_SIZE = 4096
+# Seconds that a request is waited for after its caller has gone: the vector serves the next one.
+LATE_SECONDS = 5.0
+# Requests under way; above it the workers are behind and further requests make it worse.
+MOST_PENDING = 256
+# Misses in a row after which callers do not wait, and seconds until one is let through again.
+BREAKER_MISSES = 5
+BREAKER_SECONDS = 2.0
+_REPLY_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVector:
+    """An L2-normalised vector, the model revision that made it, and where it came from: lru,
+    redis or worker."""
+
+    revision: str
+    values: tuple[float, ...]
+    source: str
+
+
+class QueryVectorSource:
+    """One per process. `start` it on the loop that uses it, `close` it."""
+
+    def __init__(
+        self, client: QueryEmbeddingClient, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._presence = WorkerPresence(client, clock)
+        self._lru: OrderedDict[tuple[str, str], tuple[float, ...]] = OrderedDict()
+        self._lookups: dict[str, asyncio.Task[QueryVector | None]] = {}
+        self._replies: dict[str, asyncio.Future[QueryReply]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._misses = 0
+        self._closed_until = 0.0
+
+    async def start(self) -> None:
+        """Begin to read replies."""
+        self._reader = asyncio.create_task(self._read_replies(), name="query-replies")
+
+    async def close(self) -> None:
+        """End the reading and all lookups."""
+        tasks = [*self._lookups.values(), *([self._reader] if self._reader else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def get(self, text: str, deadline: float) -> QueryVector | None:
+        """The vector of a query, or None when there is none by `deadline` (monotonic seconds).
+
+        A vector that comes later is kept for the next time. Never raises because of Redis.
+        """
+        started = self._clock()
+        text = normalise_query(text)
+        vector = self._remembered(text) or await self._looked_up(text, deadline)
+        source = "miss" if vector is None else vector.source
+        explain_query_embedding_seconds.labels(source).observe(self._clock() - started)
+        return vector
+
+    def _remembered(self, text: str) -> QueryVector | None:
+        revision = self._presence.revision
+        values = self._lru.get((revision, text)) if revision is not None else None
+        if revision is None or values is None:
+            return None
+        self._lru.move_to_end((revision, text))
+        return QueryVector(revision, values, "lru")
+
+    async def _looked_up(self, text: str, deadline: float) -> QueryVector | None:
+        # Everybody who asks the same at the same time waits for one lookup.
+        lookup = self._lookups.get(text)
+        if lookup is None:
+            if len(self._lookups) >= MOST_PENDING:
+                return None
+            lookup = asyncio.create_task(self._lookup(text, deadline))
+            self._lookups[text] = lookup
+            lookup.add_done_callback(lambda _: self._lookups.pop(text, None))
+        remaining = deadline - self._clock()
+        if self._clock() < self._closed_until:
+            # The workers have not kept up lately: look whether Redis has it, wait no longer.
+            remaining = min(remaining, 0.02)
+        await asyncio.wait({lookup}, timeout=max(0.0, remaining))
+        if not lookup.done():
+            self._note_miss()
+            return None
+        return lookup.result()
+
+    async def _lookup(self, text: str, deadline: float) -> QueryVector | None:
+        try:
+            revision = await self._presence.current_revision()
+            if revision is None:
+                return None
+            remembered = self._remembered(text)
+            if remembered is not None:
+                return remembered
+            cached = await self._client.get_cached(revision, text)
+            if cached is not None:
+                self._remember(revision, text, cached)
+                return QueryVector(revision, cached, "redis")
+            if not await self._presence.serving():
+                return None
+            return await self._ask(text, revision, deadline)
+        except StoreError as error:
+            log.debug("no query vector", why=str(error))
+            self._presence.forget()
+            return None
+
+    async def _ask(self, text: str, revision: str, deadline: float) -> QueryVector | None:
+        # The deadline travels as wall-clock time: the worker is another process.
+        deadline_ms = int((time.time() + deadline - self._clock()) * 1000)
+        reply_to: asyncio.Future[QueryReply] = asyncio.get_running_loop().create_future()
+        request_id = f"{id(reply_to):x}-{time.monotonic_ns():x}"
+        self._replies[request_id] = reply_to
+        try:
+            await self._client.send_request(text, revision, deadline_ms, request_id)
+            async with asyncio.timeout(max(0.0, deadline - self._clock()) + LATE_SECONDS):
+                reply = await reply_to
+        except TimeoutError:
+            return None
+        finally:
+            self._replies.pop(request_id, None)
+        if self._clock() <= deadline:
+            self._misses = 0
+            self._closed_until = 0.0
+        self._remember(reply.revision, text, reply.vector)
+        with contextlib.suppress(StoreError):
+            await self._client.put_cached(reply.revision, text, reply.vector)
+        return QueryVector(reply.revision, reply.vector, "worker")
+
+    def _remember(self, revision: str, text: str, values: tuple[float, ...]) -> None:
+        self._lru[revision, text] = values
+        self._lru.move_to_end((revision, text))
+        while len(self._lru) > LRU_SIZE:
+            self._lru.popitem(last=False)
+
+    def _note_miss(self) -> None:
+        self._misses += 1
+        if self._misses >= BREAKER_MISSES:
+            self._misses = 0
+            self._closed_until = self._clock() + BREAKER_SECONDS
+
+    async def _read_replies(self) -> None:
+        while True:
+            try:
+                reply = await self._client.next_reply(1.0)
+            except StoreError:
+                await asyncio.sleep(_REPLY_PAUSE)
+                continue
+            if reply is not None:
+                waiting = self._replies.get(reply.id)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(reply)

@@ -1,0 +1,263 @@
+"""The vector index on a real Qdrant (or the embedded front that speaks its REST API)."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from qdrant_client import models
+
+from explanation_service.settings import load_settings
+from explanation_service.stores.errors import (
+    CollectionMissing,
+    ModelMismatch,
+    StoreRejected,
+    StoreUnavailable,
+)
+from explanation_service.stores.records import (
+    EmbeddingModelInfo,
+    IndexedState,
+    PassagePoint,
+    SearchFilters,
+    SparseVector,
+)
+from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+
+MODEL = EmbeddingModelInfo("test-model", "r1", 4, 128)
+EVERYTHING = SearchFilters()
+
+
+@pytest_asyncio.fixture
+async def bare(qdrant_url: str) -> AsyncIterator[VectorIndex]:
+    """An index whose collection is not made yet."""
+    client = connect_qdrant(load_settings(qdrant_url=qdrant_url))
+    index = VectorIndex(client, f"t{uuid4().hex[:10]}")
+    yield index
+    for collection in (await client.get_collections()).collections:
+        if collection.name.startswith(index.alias):
+            await client.delete_collection(collection.name)
+    await index.close()
+
+
+@pytest_asyncio.fixture
+async def index(bare: VectorIndex) -> VectorIndex:
+    await bare.ensure_collection(MODEL)
+    return bare
+
+
+def point(
+    template_id: str,
+    chunk: int = 0,
+    *,
+    of: int = 1,
+    version: int = 1,
+    dense: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0),
+    words: tuple[int, ...] = (7,),
+    topic: str | None = None,
+    exam: str | None = None,
+    tags: tuple[str, ...] = (),
+) -> PassagePoint:
+    norm = math.sqrt(sum(component * component for component in dense))
+    return PassagePoint(
+        template_id=template_id,
+        chunk_index=chunk,
+        chunks_total=of,
+        version=version,
+        content_hash=f"h{version}",
+        title=f"Правило {template_id}",
+        text=f"текст {chunk}",
+        topic=topic,
+        exam=exam,
+        tags=tags,
+        dense=[component / norm for component in dense],
+        lexical=SparseVector(words, (1.0,) * len(words)),
+    )
+
+
+def words(*indices: int) -> SparseVector:
+    return SparseVector(indices, (1.0,) * len(indices))
+
+
+async def found(index: VectorIndex, *args: object, limit: int = 10) -> list[str]:
+    dense, sparse, *rest = args
+    filters = rest[0] if rest else EVERYTHING
+    return [hit.template_id for hit in await index.search(dense, sparse, filters, limit)]  # type: ignore[arg-type]
+
+
+async def test_the_collection_is_made_once_and_is_the_models_own(bare: VectorIndex) -> None:
+    assert await bare.collection_name() is None
+    await asyncio.gather(*(bare.ensure_collection(MODEL) for _ in range(3)))
+    assert await bare.collection_name() == f"{bare.alias}_r1"
+    await bare.upsert([point("a")])
+    await bare.ensure_collection(MODEL)
+    assert await bare.count() == 1
+    other = EmbeddingModelInfo("other-model", "r2", 8, 128)
+    with pytest.raises(ModelMismatch, match="rebuild-embeddings"):
+        await bare.ensure_collection(other)
+    info = await bare._client.get_collection(bare.alias)
+    assert set(info.payload_schema) == {
+        "template_id", "version", "chunk_index", "topic", "exam", "tags"
+    }  # fmt: skip
+
+
+async def test_before_the_first_worker_reads_find_nothing_and_writes_say_so(
+    bare: VectorIndex,
+) -> None:
+    await bare.ping()
+    assert await bare.count() == 0
+    assert await bare.search([1.0, 0, 0, 0], words(7), EVERYTHING, 5) == []
+    with pytest.raises(CollectionMissing):
+        await bare.upsert([point("a")])
+    with pytest.raises(CollectionMissing):
+        await bare.indexed_state(["a"])
+
+
+async def test_writes_are_idempotent_and_show_in_the_state(index: VectorIndex) -> None:
+    chunks = [point("a", chunk, of=3) for chunk in range(3)]
+    await index.upsert([*chunks, point("b", version=5)])
+    await index.upsert(chunks)
+    assert await index.count() == 4
+    assert await index.indexed_state(["a", "b", "nope"]) == {
+        "a": IndexedState(1, "h1", 3),
+        "b": IndexedState(5, "h5", 1),
+    }
+    assert await index.indexed_state([]) == {}
+
+
+async def test_a_template_that_shrank_leaves_no_chunks(index: VectorIndex) -> None:
+    await index.upsert([point("a", chunk, of=5) for chunk in range(5)] + [point("b", 3, of=4)])
+    await index.upsert([point("a", chunk, of=2, version=2) for chunk in range(2)])
+    await index.trim("a", 2)
+    assert await index.count() == 3
+    assert (await index.indexed_state(["a"]))["a"] == IndexedState(2, "h2", 2)
+
+
+async def test_a_version_is_noted_without_touching_the_rest(index: VectorIndex) -> None:
+    await index.upsert([point("a", chunk, of=2, topic="т") for chunk in range(2)] + [point("b")])
+    await index.set_version("a", 9)
+    assert await index.indexed_state(["a", "b"]) == {
+        "a": IndexedState(9, "h1", 2),
+        "b": IndexedState(1, "h1", 1),
+    }
+    hits = await index.search([1.0, 0, 0, 0], None, SearchFilters(topic="т"), 5)
+    assert [(hit.version, hit.title) for hit in hits] == [(9, "Правило a")]
+
+
+async def test_deleted_templates_are_gone(index: VectorIndex) -> None:
+    await index.upsert([point(name, chunk, of=2) for name in "abc" for chunk in range(2)])
+    await index.delete(["a", "c", "nope"])
+    await index.delete([])
+    assert await index.count() == 2
+    assert await found(index, [1.0, 0, 0, 0], words(7)) == ["b"]
+
+
+async def test_more_points_than_one_request_takes(index: VectorIndex) -> None:
+    await index.upsert([point(f"t{n}", dense=(1.0, n / 300, 0, 0)) for n in range(300)])
+    assert await index.count() == 300
+
+
+async def test_each_lane_ranks_by_its_own_measure(index: VectorIndex) -> None:
+    await index.upsert(
+        [
+            point("meaning", dense=(1, 0, 0, 0), words=(1,)),
+            point("middle", dense=(1, 1, 0, 0), words=(7, 1)),
+            point("wording", dense=(0, 0, 1, 0), words=(7, 8)),
+            *(point(f"noise{n}", dense=(0, 0, 0, 1), words=(1,)) for n in range(5)),
+        ]
+    )
+    query = [1.0, 0.0, 0.0, 0.0]
+    assert (await found(index, query, None))[:2] == ["meaning", "middle"]
+    assert await found(index, None, words(7, 8)) == ["wording", "middle"]
+    fused = await found(index, query, words(7, 8))
+    assert fused[0] == "middle", "second in both lists beats first in one"
+    assert {"meaning", "wording"} <= set(fused)
+    assert await found(index, None, None) == []
+    assert await found(index, None, words()) == [], "no known word"
+    assert await found(index, query, words()) == await found(index, query, None)
+    (best,) = await index.search(query, None, EVERYTHING, 1)
+    assert best.score == pytest.approx(1.0, abs=1e-4)
+
+
+async def test_rare_words_count_more(index: VectorIndex) -> None:
+    await index.upsert(
+        [point("rare", words=(1,))] + [point(f"common{n}", words=(2,)) for n in range(20)]
+    )
+    assert (await found(index, None, words(1, 2)))[0] == "rare"
+
+
+async def test_weights_move_the_balance(index: VectorIndex) -> None:
+    # Each leads one list; the noise keeps it out of the few that are fetched from the other.
+    near = [point(f"n{n}", dense=(1, 0.1 + n / 100, 0, 0), words=(5,)) for n in range(5)]
+    await index.upsert(
+        [point("meaning", words=(5,)), point("wording", dense=(0, 1, 0, 0), words=(7,)), *near]
+    )
+    for weights, first in (((3.0, 1.0), "meaning"), ((1.0, 3.0), "wording")):
+        hits = await index.search([1.0, 0, 0, 0], words(7), EVERYTHING, 1, weights)
+        assert [hit.template_id for hit in hits] == [first]
+
+
+async def test_filters(index: VectorIndex) -> None:
+    await index.upsert(
+        [
+            point("a", topic="Пунктуация", exam="ЕГЭ", tags=("тире", "корни")),
+            point("b", topic="Пунктуация", exam="ОГЭ", tags=("тире",)),
+            point("c"),
+        ]
+    )
+    for filters, expected in (
+        (EVERYTHING, {"a", "b", "c"}),
+        (SearchFilters(topic="Пунктуация"), {"a", "b"}),
+        (SearchFilters(topic="Пунктуация", exam="ЕГЭ"), {"a"}),
+        (SearchFilters(tags=("корни", "нет")), {"a"}),
+        (SearchFilters(tags=("тире",), exam="ОГЭ"), {"b"}),
+        (SearchFilters(exam="нет"), set()),
+    ):
+        for lanes in (([1.0, 0, 0, 0], None), (None, words(7)), ([1.0, 0, 0, 0], words(7))):
+            assert set(await found(index, *lanes, filters)) == expected, (filters, lanes)
+    (passage,) = await index.search(None, words(7), SearchFilters(tags=("корни",)), 5)
+    assert (passage.topic, passage.exam, passage.tags) == ("Пунктуация", "ЕГЭ", ("тире", "корни"))
+
+
+async def test_one_hit_per_template_even_where_a_long_one_crowds_the_list(
+    index: VectorIndex,
+) -> None:
+    long = [point("long", n, of=40, dense=(1, n / 1000, 0, 0)) for n in range(40)]
+    await index.upsert([*long, *(point(f"s{n}", dense=(1, 1, n / 10, 0)) for n in range(4))])
+    hits = await index.search([1.0, 0, 0, 0], None, EVERYTHING, 3)
+    assert [hit.template_id for hit in hits] == ["long", "s0", "s1"]
+    assert hits[0].chunk_index == 0, "its best passage"
+
+
+async def test_a_refused_request_is_rejected(index: VectorIndex) -> None:
+    with pytest.raises(StoreRejected):
+        await index.search([1.0, 0.0], None, EVERYTHING, 5)
+    with pytest.raises(StoreRejected):
+        await index.upsert([point("a", dense=(1.0, 0.0))])
+
+
+async def test_a_lost_alias_comes_back(index: VectorIndex) -> None:
+    await index.upsert([point("a")])
+    await index._client.update_collection_aliases(
+        [models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=index.alias))]
+    )
+    await index.ensure_collection(MODEL)
+    assert await index.count() == 1
+
+
+async def test_a_qdrant_that_is_away() -> None:
+    index = VectorIndex(connect_qdrant(load_settings(qdrant_url="http://127.0.0.1:1")), "t")
+    for call in (
+        index.ping(),
+        index.count(),
+        index.upsert([point("a")]),
+        index.search([1.0], None, EVERYTHING, 1),
+        index.ensure_collection(MODEL),
+    ):
+        with pytest.raises(StoreUnavailable) as caught:
+            await call
+        assert caught.value.name == "qdrant" and not isinstance(caught.value, CollectionMissing)
+    await index.close()
