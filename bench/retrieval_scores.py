@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,13 +61,15 @@ def score(mode: str, slice_name: str, answers: Sequence[Answer]) -> Score:
 
 def score_slices(answers: Sequence[Answer]) -> list[Score]:
     """Every mode over all questions, then over each kind and each half."""
-    slices: list[tuple[str, Callable[[Question], bool]]] = [("all", lambda _: True)]
-    slices += [(kind, lambda one, kind=kind: one.kind == kind) for kind in KINDS]
-    slices += [(half, lambda one, half=half: one.half == half) for half in ("odd", "even")]
+    slices = ("all", *KINDS, "odd", "even")
     scores = []
-    for name, belongs in slices:
+    for name in slices:
         for mode in dict.fromkeys(answer.mode for answer in answers):
-            some = [one for one in answers if one.mode == mode and belongs(one.question)]
+            some = [
+                one
+                for one in answers
+                if one.mode == mode and name in ("all", one.question.kind, one.question.half)
+            ]
             if some:
                 scores.append(score(mode, name, some))
     return scores

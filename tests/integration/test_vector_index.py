@@ -166,7 +166,7 @@ async def test_each_lane_ranks_by_its_own_measure(index: VectorIndex) -> None:
             point("meaning", dense=(1, 0, 0, 0), words=(1,)),
             point("middle", dense=(1, 1, 0, 0), words=(7, 1)),
             point("wording", dense=(0, 0, 1, 0), words=(7, 8)),
-            *(point(f"noise{n}", dense=(0, 0, 0, 1), words=(1,)) for n in range(5)),
+            *(point(f"noise{n}", dense=(1, 3, 0, 0), words=(1,)) for n in range(5)),
         ]
     )
     query = [1.0, 0.0, 0.0, 0.0]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 # A dot after these ends no sentence. Lower case, without the dot; "т.е." is met with its last part.
-_ABBREVIATIONS = frozenset(
-    ("см", "ср", "напр", "т", "е", "д", "п", "др", "пр", "гл", "сущ", "прил", "мн", "ч", "ед")
-    + ("л", "рис", "стр", "г", "в", "н", "э", "рус", "греч", "лат", "букв", "устар")
+_ABBREVIATION = re.compile(
+    r"см|ср|напр|т|е|д|п|др|пр|гл|сущ|прил|мн|ч|ед|л|рис|стр|г|в|н|э|рус|греч|лат|букв|устар"
 )
 _END = re.compile(r"[.!?…]+[»\")\]]*(?=\s+[«\"(—–-]*\s*[А-ЯЁA-Z0-9])|\n\s*")
 _LAST_WORD = re.compile(r"([А-Яа-яЁёA-Za-z]+)\.$")
@@ -48,7 +47,7 @@ def _ends_with_abbreviation(candidate: str) -> bool:
         return False
     # A single capital is an initial ("А. С. Пушкин").
     single_capital = len(word[1]) == 1 and word[1].isupper()
-    return single_capital or (word[1].lower() in _ABBREVIATIONS and word[1].islower())
+    return single_capital or _ABBREVIATION.fullmatch(word[1]) is not None
 
 
 def split_pieces(text: str) -> list[str]:

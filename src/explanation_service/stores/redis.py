@@ -19,7 +19,7 @@ from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
 
-from explanation_service.settings import Settings
+from explanation_service.settings import Settings, SettingsError
 from explanation_service.stores.errors import (
     GroupMissing,
     StoreRejected,
@@ -60,21 +60,27 @@ _GROUP_REPLIES = ("NOGROUP", "UNBLOCKED")
 def connect_redis(settings: Settings, *, blocking: bool = False) -> RedisClient:
     """A client that connects on first use. Take a `blocking` one for each reader that waits.
 
-    Bytes that are no UTF-8 are read as U+FFFD: one broken entry must not stop a reader.
+    Bytes that are no UTF-8 are read as U+FFFD: one broken entry must not stop a reader. Raises
+    SettingsError for an address that redis-py cannot read.
     """
-    return Redis.from_url(
-        settings.redis_url,
-        decode_responses=True,
-        encoding_errors="replace",
-        # Redis 7.0 and redis-py 7 and 8 agree on the shapes of RESP2.
-        protocol=2,
-        socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=BLOCKING_TIMEOUT if blocking else COMMAND_TIMEOUT,
-        socket_keepalive=True,
-        # One repetition covers a pooled connection that died with a restart of the server.
-        retry=Retry(ConstantBackoff(0.05), 0 if blocking else 1),
-        health_check_interval=0,
-    )
+    try:
+        return Redis.from_url(
+            settings.redis_url,
+            decode_responses=True,
+            encoding_errors="replace",
+            # Redis 7.0 and redis-py 7 and 8 agree on the shapes of RESP2.
+            protocol=2,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            socket_timeout=BLOCKING_TIMEOUT if blocking else COMMAND_TIMEOUT,
+            socket_keepalive=True,
+            # One repetition covers a pooled connection that died with a restart of the server.
+            retry=Retry(ConstantBackoff(0.05), 0 if blocking else 1),
+            health_check_interval=0,
+        )
+    except (ValueError, TypeError):
+        pass
+    # Outside of the except clause: redis-py's text can quote the address.
+    raise SettingsError("REDIS_URL must be an address such as redis://host:6379/0.")
 
 
 async def ping(redis: RedisClient) -> None:

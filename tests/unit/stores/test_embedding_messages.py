@@ -74,6 +74,8 @@ def test_a_broken_vector_is_none(raw: str) -> None:
 
 
 def test_cache_keys_tell_models_and_texts_apart() -> None:
-    keys = {messages.cache_key(revision, text) for revision in "ab" for text in ("x", "y", "\ud800")}
+    keys = {
+        messages.cache_key(revision, text) for revision in "ab" for text in ("x", "y", "\ud800")
+    }
     assert len(keys) == 6
     assert messages.cache_key("r1", "тире").startswith("embedding:vector:r1:")

@@ -18,9 +18,21 @@ def document(**more: Any) -> dict[str, Any]:
 def test_a_whole_document() -> None:
     stored = read_document(document(tags=["x"], topic="т", status="draft", deleted=False, more=1))
     assert stored.template == Template(
-        id="a", title="Т", body="Б", version=3, updated_at=NOW, tags=("x",), topic="т", status="draft"
+        id="a",
+        title="Т",
+        body="Б",
+        version=3,
+        updated_at=NOW,
+        tags=("x",),
+        topic="т",
+        status="draft",
     )
-    assert (stored.version, stored.deleted, stored.updated_at, stored.fault) == (3, False, NOW, None)
+    assert (stored.version, stored.deleted, stored.updated_at, stored.fault) == (
+        3,
+        False,
+        NOW,
+        None,
+    )
 
 
 def test_a_tombstone() -> None:

@@ -1,0 +1,87 @@
+"""The API as a process: seconds to ready, resident memory, modules, and that no ML is in it.
+
+./bazelw run //bench:api_process [-- --starts 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+import httpx
+
+ML = (
+    "onnxruntime",
+    "scipy",
+    "sklearn",
+    "sentence_transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+_LIST_MODULES = "import sys, explanation_service.api.main; print('\\n'.join(sys.modules))"
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def resident_megabytes(pid: int) -> float:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        kilobytes = next(line.split()[1] for line in status if line.startswith("VmRSS"))
+    return int(kilobytes) / 1024
+
+
+def start_once(environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds until /health answers, and resident megabytes then; no store needs to be up."""
+    port = free_port()
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "explanation_service.api"],
+        env={**environment, "API_PORT": str(port), "API_HOST": "127.0.0.1"},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while True:
+            if process.poll() is not None:
+                raise RuntimeError(f"the API ended with status {process.returncode}")
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/health", timeout=1).raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.01)
+        return time.monotonic() - started, resident_megabytes(process.pid)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=5)
+    starts = parser.parse_args().starts
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    runs = [start_once(environment) for _ in range(starts)]
+    seconds, megabytes = (statistics.median(column) for column in zip(*runs, strict=True))
+    listing = subprocess.run(
+        [sys.executable, "-c", _LIST_MODULES],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.split()
+    found = sorted({name.split(".")[0] for name in listing} & set(ML))
+    print(f"API, median of {starts}: {seconds:.2f} s to ready, {megabytes:.0f} MB resident")
+    print(f"API modules: {len(listing)}, ML among them: {', '.join(found) or 'none'}")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""bazelw: picks a lane, passes arguments and exit codes on, says in a sentence what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+# Bazel's own exit code for a problem of the local environment.
+LOCAL_PROBLEM = 36
+
+
+class Checkout:
+    """A copy of bazelw and its parts, with a folder of stand-in commands in front of PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self.commands = folder / "commands"
+        self.commands.mkdir()
+        self.workspace = folder / "workspace"
+        (self.workspace / "tools").mkdir(parents=True)
+        shutil.copytree("tools/airgap", self.workspace / "tools/airgap")
+        for name in ("bazelw", ".bazelversion", "MODULE.bazel"):
+            shutil.copy(name, self.workspace / name)
+        self.cache = folder / "cache"
+
+    def command(self, name: str, body: str) -> None:
+        path = self.commands / name
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.workspace / "bazelw", *arguments],
+            env={
+                "PATH": f"{self.commands}:{SYSTEM_PATH}",
+                "HOME": str(self.cache),
+                "EXPLANATION_CACHE": str(self.cache),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def one_sentence(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if line.startswith("bazelw: ")]
+    assert len(lines) == 1, stderr
+    assert lines[0].endswith(".")
+    return lines[0]
+
+
+def test_online_lane_passes_arguments_and_exit_code_through(checkout: Checkout) -> None:
+    checkout.command(
+        "bazelisk", 'case "$*" in *"mod graph"*) exit 0;; esac; echo "got: $*"; exit 3'
+    )
+    result = checkout.run("test", "//...", "--", "a b")
+    assert result.returncode == 3
+    assert result.stdout == f"got: --output_user_root={checkout.cache}/bazel test //... -- a b\n"
+
+
+def test_a_bazel_without_the_registry_gives_way_to_the_airgapped_lane(checkout: Checkout) -> None:
+    checkout.command("bazelisk", "exit 1")
+    checkout.command("id", "echo 1000")
+    result = checkout.run("version", DEBIAN_MIRROR="http://127.0.0.1:9/debian")
+    assert "taking the air-gapped lane" in result.stderr
+    assert result.returncode == LOCAL_PROBLEM
+
+
+def test_an_unknown_lane_is_refused(checkout: Checkout) -> None:
+    result = checkout.run("version", EXPLANATION_LANE="ofline")
+    assert result.returncode == LOCAL_PROBLEM
+    assert "EXPLANATION_LANE is 'ofline'" in one_sentence(result.stderr)
+
+
+def test_first_set_up_without_root_says_what_to_run(checkout: Checkout) -> None:
+    checkout.command("id", "echo 1000")
+    checkout.command("debootstrap", "exit 1")
+    checkout.command("bwrap", "exit 1")
+    result = checkout.run(
+        "version", EXPLANATION_LANE="airgap", DEBIAN_MIRROR="http://127.0.0.1:9/debian"
+    )
+    assert result.returncode == LOCAL_PROBLEM
+    assert "sudo" in one_sentence(result.stderr)
+
+
+def test_a_full_disk_is_named(checkout: Checkout) -> None:
+    checkout.command("id", "echo 0")
+    checkout.command("debootstrap", "exit 1")
+    checkout.command("bwrap", "exit 1")
+    checkout.command("df", "echo header; echo /dev/x 100 90 3145728 90% /")
+    result = checkout.run(
+        "version", EXPLANATION_LANE="airgap", DEBIAN_MIRROR="http://127.0.0.1:9/debian"
+    )
+    assert result.returncode == LOCAL_PROBLEM
+    assert "has 3 GB free" in one_sentence(result.stderr)
+
+
+def test_a_failed_step_shows_the_log_and_leaves_no_finished_root(checkout: Checkout) -> None:
+    checkout.command("id", "echo 0")
+    checkout.command("debootstrap", "echo E: no such mirror; exit 1")
+    checkout.command("bwrap", "exit 1")
+    checkout.command("df", "echo header; echo /dev/x 100 1 99999999 1% /")
+    result = checkout.run(
+        "version", EXPLANATION_LANE="airgap", DEBIAN_MIRROR="http://127.0.0.1:9/debian"
+    )
+    assert result.returncode == LOCAL_PROBLEM
+    assert "E: no such mirror" in result.stderr
+    assert not list(checkout.cache.glob("airgap/root-*/.complete"))
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(checkout: Checkout) -> None:
+    checkout.cache.write_text("a file in the way")
+    result = checkout.run("version")
+    assert result.returncode == LOCAL_PROBLEM
+    assert "EXPLANATION_CACHE" in one_sentence(result.stderr)
+
+
+def test_arguments_reach_bazel_inside_the_root(checkout: Checkout) -> None:
+    """With a finished root nothing is provisioned again; bwrap gets Bazel's command line last."""
+    checkout.command("bwrap", 'while [ "$1" != bazel ]; do shift; done; echo "$@"; exit 7')
+    packages = (checkout.workspace / "tools/airgap/packages.txt").read_text() + "sid\n"
+    sum_ = subprocess.run(["cksum"], input=packages, capture_output=True, text=True, check=True)
+    root = checkout.cache / "airgap" / f"root-{sum_.stdout.split()[0]}"
+    root.mkdir(parents=True)
+    (root / ".complete").touch()
+    result = checkout.run(
+        "run",
+        "//:x",
+        "--",
+        "--help",
+        EXPLANATION_LANE="airgap",
+        DEBIAN_MIRROR="http://127.0.0.1:9/debian",
+    )
+    assert result.returncode == 7
+    assert result.stdout.rstrip().endswith("airgap.bazelrc run //:x -- --help")

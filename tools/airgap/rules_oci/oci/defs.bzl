@@ -1,0 +1,5 @@
+"""Public surface, as in rules_oci 2.3: https://github.com/bazel-contrib/rules_oci"""
+
+load("//oci/private:image.bzl", _oci_image = "oci_image")
+
+oci_image = _oci_image

@@ -1,0 +1,71 @@
+"""oci_image: an OCI image layout from a base and tars."""
+
+def _oci_image_rule_impl(ctx):
+    layout = ctx.actions.declare_directory(ctx.label.name)
+    digest = ctx.actions.declare_file(ctx.label.name + ".sha256")
+    request = ctx.actions.declare_file(ctx.label.name + ".request.json")
+    base = ctx.file.base
+    ctx.actions.write(request, json.encode({
+        "annotations": ctx.attr.annotations,
+        "architecture": ctx.attr.architecture,
+        "base": base.path if base else None,
+        "config": {
+            "Cmd": ctx.attr.cmd,
+            "Entrypoint": ctx.attr.entrypoint,
+            "Env": ["{}={}".format(key, value) for key, value in ctx.attr.env.items()],
+            "ExposedPorts": {port: {} for port in ctx.attr.exposed_ports},
+            "Labels": ctx.attr.labels,
+            "User": ctx.attr.user,
+            "WorkingDir": ctx.attr.workdir,
+        },
+        "created_by": "bazel build " + str(ctx.label),
+        "layers": [tar.path for tar in ctx.files.tars],
+        "os": ctx.attr.os,
+    }))
+    ctx.actions.run(
+        executable = ctx.executable._write,
+        arguments = [request.path, layout.path, digest.path],
+        inputs = [request] + ctx.files.tars + ([base] if base else []),
+        outputs = [layout, digest],
+        mnemonic = "OciImage",
+        progress_message = "Writing image %{label}",
+    )
+    return [
+        DefaultInfo(files = depset([layout]), runfiles = ctx.runfiles([layout])),
+        OutputGroupInfo(digest = depset([digest])),
+    ]
+
+_oci_image = rule(
+    implementation = _oci_image_rule_impl,
+    attrs = {
+        "annotations": attr.string_dict(),
+        "architecture": attr.string(default = "amd64"),
+        "base": attr.label(allow_single_file = True),
+        "cmd": attr.string_list(),
+        "entrypoint": attr.string_list(),
+        "env": attr.string_dict(),
+        "exposed_ports": attr.string_list(),
+        "labels": attr.string_dict(),
+        "os": attr.string(default = "linux"),
+        "tars": attr.label_list(allow_files = [".tar", ".tar.gz", ".tgz"]),
+        "user": attr.string(),
+        "workdir": attr.string(),
+        "_write": attr.label(default = "//oci/private:write_image", cfg = "exec", executable = True),
+    },
+)
+
+def oci_image(name, **kwargs):
+    """An image as an OCI image layout directory, and `NAME.digest`, a file with its digest.
+
+    Args:
+      name: of the target
+      **kwargs: base, tars, entrypoint, cmd, env, user, workdir, labels, annotations,
+        exposed_ports, os, architecture; tags, testonly, visibility
+    """
+    _oci_image(name = name, **kwargs)
+    native.filegroup(
+        name = name + ".digest",
+        srcs = [name],
+        output_group = "digest",
+        **{key: value for key, value in kwargs.items() if key in ("tags", "testonly", "visibility")}
+    )
