@@ -202,6 +202,14 @@ async def test_a_dead_letter_keeps_the_fields_and_is_written_once(stream: EventS
     assert (status.pending, status.dead_letters) == (0, 1)
 
 
+async def test_an_entry_with_thousands_of_fields_can_be_set_aside(stream: EventStream) -> None:
+    await stream._redis.xadd(stream.name, {f"f{n}": "x" for n in range(9000)})
+    (delivery,) = await stream.read_new("c", 1, 500)
+    assert await stream.dead_letter(delivery, "malformed", "") is not None
+    ((_, letter),) = await stream._redis.xrange(stream.dead_name)
+    assert len(letter) == 103 and letter["reason"] == "malformed"
+
+
 async def test_a_dead_letter_that_cannot_be_written_leaves_the_entry_pending(
     stream: EventStream,
 ) -> None:

@@ -203,6 +203,14 @@ async def test_a_mongodb_that_is_away_or_refuses() -> None:
     await away.close()
 
 
+async def test_a_bad_id_is_refused_before_anything_is_written(
+    repository: TemplateRepository,
+) -> None:
+    with pytest.raises(ValueError):
+        await repository.put("две запятые", draft())
+    assert [stored async for stored in repository.iterate_all()] == []
+
+
 async def test_a_refused_document_is_rejected(
     repository: TemplateRepository, store: MongoStore
 ) -> None:

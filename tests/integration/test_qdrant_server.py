@@ -140,7 +140,8 @@ async def test_sigterm_ends_it_and_a_restart_goes_on(
     assert server.process is not None
     server.process.terminate()
     assert await asyncio.to_thread(server.process.wait, 5)
-    assert server.process.exit_code == 0
+    # uvicorn ends in order and then raises the signal anew.
+    assert server.process.exit_code in (0, -signal.SIGTERM)
     await server.start()
     assert (await client.count(COLLECTION)).count == 1
 

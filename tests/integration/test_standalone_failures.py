@@ -113,7 +113,7 @@ def _pages(client: httpx.Client) -> Iterator[dict[str, Any]]:
     while True:
         answer = client.get("/v1/templates", params={"limit": 100, **_cursor(after)}).json()
         yield from answer["items"]
-        after = answer.get("next")
+        after = answer["next_cursor"]
         if not after:
             return
 

@@ -33,7 +33,7 @@ router = APIRouter(tags=["explanations"])
 
 _STREAM_EXAMPLE = (
     'event: passages\ndata: {"passages":[…],"search":{"mode":"hybrid","degraded":false}}\n\n'
-    'event: delta\ndata: {"text":"К этому вопросу относится правило…"}\n\n'
+    'event: delta\ndata: {"text":"К этому вопросу ближе всего правило…"}\n\n'
     'event: done\ndata: {"explanation":"…","source":"rules",…}\n\n'
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from explanation_service.api.problems import problem_responses
-from explanation_service.api.schemas.fields import Label, Mode, Tags, Text
+from explanation_service.api.schemas.fields import Mode, OptionalLabel, Tags, Text
 from explanation_service.api.schemas.search import Filters, SearchRequest, SearchResponse
 from explanation_service.api.security import require_reader
 from explanation_service.api.services import Services, ServicesDep
@@ -29,8 +29,8 @@ async def search_by_address(
     services: ServicesDep,
     query: Annotated[Text, Query(examples=["безударная гласная"])],
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
-    topic: Annotated[Label | None, Query()] = None,
-    exam: Annotated[Label | None, Query()] = None,
+    topic: Annotated[OptionalLabel, Query()] = None,
+    exam: Annotated[OptionalLabel, Query()] = None,
     tags: Annotated[Tags, Query(description="May be repeated: tags=a&tags=b")] = [],  # noqa: B006
     mode: Mode = "hybrid",
 ) -> SearchResponse:

@@ -58,6 +58,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
                 app,
                 # Our own handlers stay; the access log is ours too.
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 server_header=False,
                 lifespan="on",

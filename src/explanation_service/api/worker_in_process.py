@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from explanation_service.settings import Settings, SettingsError
+from explanation_service.stores.errors import ModelMismatch
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -54,6 +55,12 @@ async def _run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         # In a thread: the import of torch takes seconds, in which the API is to answer.
         worker = await asyncio.to_thread(importlib.import_module, _WORKER)
+    except Exception:
+        log.exception("embedding worker cannot be imported; searches are lexical only")
+        return
+    try:
         await worker.run_worker(settings, stop)
+    except (SettingsError, ModelMismatch, worker.ModelUnusable) as error:
+        log.error("embedding worker cannot start; searches are lexical only", why=str(error))
     except Exception:
         log.exception("embedding worker ended; searches are lexical only")

@@ -9,9 +9,6 @@ import sys
 from collections.abc import Sequence
 
 from explanation_service import __version__
-from explanation_service.cli import dead_letters, doctor, healthcheck, templates
-from explanation_service.cli.faults import one_sentence
-from explanation_service.settings import SettingsError
 from explanation_service.telemetry.logging import configure_logging
 
 EXIT_FAILURE = 1
@@ -20,6 +17,14 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 _STANDALONE = "explanation_service.standalone.main"
+# Imported when they are called: the drivers of all stores take a second, which a health check that
+# runs every few seconds must not cost.
+_COMMANDS = {
+    "templates": "explanation_service.cli.templates",
+    "dead-letters": "explanation_service.cli.dead_letters",
+    "doctor": "explanation_service.cli.doctor",
+    "healthcheck": "explanation_service.cli.healthcheck",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # It has options of its own and imports the embedded stores.
             code: int = importlib.import_module(_STANDALONE).main(arguments[1:])
             return code
-        options = _parser().parse_args(arguments)
+        options = _parser(arguments[:1]).parse_args(arguments)
         code = options.run(options)
         sys.stdout.flush()
         return code
@@ -43,14 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
-        sentence = one_sentence(error)
-        if sentence is None:
-            raise
-        print(sentence, file=sys.stderr)
-        return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILURE
+        return _report(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _report(error: Exception) -> int:
+    """Print the sentence and return the exit code; a mistake of ours is raised."""
+    from explanation_service.cli.faults import one_sentence
+    from explanation_service.settings import SettingsError
+
+    sentence = one_sentence(error)
+    if sentence is None:
+        raise error
+    print(sentence, file=sys.stderr)
+    return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILURE
+
+
+def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser with the sub-command that was chosen, or with all of them for help."""
     parser = argparse.ArgumentParser(
         prog="explanation", description="The explanation service, from the command line."
     )
@@ -59,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "standalone", help="the whole service on this machine, with nothing to set up"
     )
-    for command in (templates, dead_letters, doctor, healthcheck):
-        command.register(commands)
+    modules = [module for name, module in _COMMANDS.items() if name in chosen]
+    for module in modules or _COMMANDS.values():
+        importlib.import_module(module).register(commands)
     return parser

@@ -24,6 +24,8 @@ _TOPICS = {
     "punctuation": "Пунктуация",
     "style": "Стилистика",
 }
+# One id of the package has Cyrillic letters among the Latin ones.
+_ID_LETTERS = str.maketrans("авекмнорстух_", "abekmhopctyx-")
 _RIGHT = ("correct", "better")
 _WRONG = ("incorrect", "wrong")
 
@@ -66,7 +68,7 @@ def _template(rule: dict[str, Any]) -> tuple[str, TemplateDraft]:
         topic=_TOPICS.get(rule["category"], rule["category"]),
         tags=(rule["category"], rule["subcategory"]),
     )
-    return f"mawo-{rule['id'].lower().replace('_', '-')}", draft
+    return f"mawo-{rule['id'].lower().translate(_ID_LETTERS)}", draft
 
 
 def _texts(value: Any) -> list[str]:

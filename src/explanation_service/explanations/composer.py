@@ -24,7 +24,7 @@ _QUOTED_LENGTH = 200
 # Also the lines "Правильно:" and "Неправильно:" that the importer of mawo-grammar writes.
 _EXAMPLE = re.compile(r"\b(например|пример[ыа]?|сравните|вот как)\b|^(не)?правильно:", re.I)
 _MISTAKE = re.compile(r"\bтипичн\w+ ошибк|\bчаст\w+ ошибк", re.I)
-_EXAMPLE_LABEL = re.compile(r"^\W*(пример[ыа]?|например)\s*[:—–-]\s*", re.I)
+_EXAMPLE_LABEL = re.compile(r"^\W*(пример[ыа]?|например|вот как[^:]{0,40})\s*[:—–-]\s*", re.I)
 _HEADING_MARK = re.compile(r"^[#>*•\s–—-]+|\*\*|__")
 
 
@@ -34,11 +34,13 @@ def compose(request: ExplanationRequest, passages: Sequence[Passage]) -> str:
     if not passages:
         return "\n\n".join(part for part in (NOTHING_FOUND, answers, ORIGIN) if part)
     best, *others = passages
+    # A search always has a nearest rule; only the caller knows which one it is.
+    belongs = "относится" if best.template_id == request.template_id else "ближе всего"
     text = _plain(best.text)
     statement = _statement(best.title, text)
     examples = _examples(text, statement)
     parts = [
-        f"К этому вопросу относится правило «{_title(best)}».",
+        f"К этому вопросу {belongs} правило «{_title(best)}».",
         statement,
         answers,
         "Примеры из правила:\n" + "\n".join(f"— {each}" for each in examples) if examples else "",
@@ -58,7 +60,12 @@ def _statement(title: str, text: str) -> str:
     rule = [each for each in sentences if not any(kind.search(each) for kind in illustration)]
     if not rule:
         rule = sentences
-    return first_sentences("\n".join(rule), _STATEMENT_LENGTH)
+    return first_sentences("\n".join(_ended(each) for each in rule), _STATEMENT_LENGTH)
+
+
+def _ended(sentence: str) -> str:
+    """A line of a list need not end with a full stop, a sentence of a paragraph does."""
+    return sentence if re.search(r"\W$", sentence) else f"{sentence}."
 
 
 def _examples(text: str, statement: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from explanation_service.content.template import Template
 from explanation_service.explanations.records import ExplanationRequest, Findings
+from explanation_service.explanations.sentences import first_sentences
 from explanation_service.retrieval.search import SearchResult
 from explanation_service.stores.errors import StoreUnavailable
 from explanation_service.stores.records import Passage, SearchFilters
@@ -15,6 +16,8 @@ log = get_logger(__name__)
 
 # The best one is explained, the others give a model context and a reader further reading.
 PASSAGES = 4
+# Characters of a template that was named, about as long as the passages of the index.
+PASSAGE_LENGTH = 1200
 
 
 class Search(Protocol):
@@ -81,7 +84,7 @@ def _as_passage(template: Template) -> Passage:
         chunk_index=0,
         version=template.version,
         title=template.title,
-        text=template.body,
+        text=first_sentences(template.body, PASSAGE_LENGTH),
         topic=template.topic,
         exam=template.exam,
         tags=template.tags,

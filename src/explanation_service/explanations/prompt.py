@@ -9,7 +9,7 @@ from explanation_service.explanations.records import ExplanationRequest
 from explanation_service.stores.records import Passage
 
 # Characters of one passage: with four passages about 1500 tokens, which leaves the model's time
-# for writing. Passages of the index are shorter; this cuts a template that the caller named.
+# for writing. Passages are shorter as a rule; this holds whatever the chunker is set to.
 _PASSAGE_LENGTH = 1500
 
 

@@ -8,7 +8,10 @@ import re
 _ABBREVIATION = re.compile(
     r"см|ср|напр|т|е|д|п|др|пр|гл|сущ|прил|мн|ч|ед|л|рис|стр|г|в|н|э|рус|греч|лат|букв|устар"
 )
-_END = re.compile(r"[.!?…]+[»\")\]]*(?=\s+[«\"(—–-]*\s*[А-ЯЁA-Z0-9])|\n\s*")
+# Possessive, and never begun inside a run of dots: the time stays linear in whatever was written.
+_END = re.compile(
+    r"(?<![.!?…])[.!?…]++[»\")\]]*+(?=\s++(?:[«\"(—–-]++\s*+)?[А-ЯЁA-Z0-9])|\n\s*+",
+)
 _LAST_WORD = re.compile(r"([А-Яа-яЁёA-Za-z]+)\.$")
 
 
@@ -42,12 +45,13 @@ def first_sentences(text: str, max_characters: int) -> str:
 
 
 def _ends_with_abbreviation(candidate: str) -> bool:
-    word = _LAST_WORD.search(candidate)
+    # The end alone: the pattern would try every letter of a long run.
+    word = _LAST_WORD.search(candidate[-12:])
     if word is None:
         return False
     # A single capital is an initial ("А. С. Пушкин").
     single_capital = len(word[1]) == 1 and word[1].isupper()
-    return single_capital or _ABBREVIATION.fullmatch(word[1]) is not None
+    return single_capital or _ABBREVIATION.fullmatch(word[1].lower()) is not None
 
 
 def split_pieces(text: str) -> list[str]:

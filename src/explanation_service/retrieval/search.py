@@ -1,11 +1,13 @@
-"""The search: two lanes, fused in Qdrant, within a time budget."""
+"""The search: two lanes side by side, fused by template, within a time budget."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from explanation_service.retrieval.fusion import fuse
 from explanation_service.retrieval.lexical import encode_query
 from explanation_service.retrieval.query_vectors import QueryVector, QueryVectorSource
 from explanation_service.stores.errors import StoreRejected
@@ -18,8 +20,10 @@ log = get_logger(__name__)
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
-# Weights of the ranks in the fusion: (dense, lexical).
+# Weights of the lanes in the fusion: (dense, lexical).
 FUSION_WEIGHTS = (1.0, 1.0)
+# Templates that each lane contributes at least; more changed no answer of the bench.
+FUSION_DEPTH = 20
 # The share of the budget that the query vector may take; the rest is Qdrant's, which answers in 5
 # to 20 ms.
 VECTOR_SHARE = 0.75
@@ -84,17 +88,28 @@ class SearchService:
         filters: SearchFilters,
         limit: int,
     ) -> tuple[list[Passage], Mode]:
+        words = sparse if sparse is not None else encode_query(query)
         if vector is not None:
-            # A question without a word ("???") has no lexical lane.
-            words = sparse if sparse is not None and sparse.indices else None
-            used: Mode = "dense" if words is None else "hybrid"
             try:
-                hits = await self._index.search(
-                    vector.values, words, filters, limit, FUSION_WEIGHTS
-                )
-                return hits, used
+                return await self._with_vector(vector, sparse, filters, limit)
             except StoreRejected as error:
                 # A vector of another model than the index's, while one takes over from the other.
                 log.warning("dense lane refused", revision=vector.revision, why=error.detail)
-        words = sparse if sparse is not None else encode_query(query)
         return await self._index.search(None, words, filters, limit), "lexical"
+
+    async def _with_vector(
+        self,
+        vector: QueryVector,
+        sparse: SparseVector | None,
+        filters: SearchFilters,
+        limit: int,
+    ) -> tuple[list[Passage], Mode]:
+        # A question without a word ("???") has no lexical lane.
+        if sparse is None or not sparse.indices:
+            return await self._index.search(vector.values, None, filters, limit), "dense"
+        depth = max(limit, FUSION_DEPTH)
+        dense, lexical = await asyncio.gather(
+            self._index.search(vector.values, None, filters, depth),
+            self._index.search(None, sparse, filters, depth),
+        )
+        return fuse(dense, lexical, limit, FUSION_WEIGHTS), "hybrid"

@@ -97,6 +97,8 @@ def mongodb_program(
         log=log,
         working_directory=run_folder,
         ready=probes.tcp(port),
+        # It waits 2 s for its accept(), which the closing of the socket does not wake; 0.1 s so.
+        nudge=probes.tcp(port),
         environment=environment,
         busy_marks=("Device or resource busy", "Address already in use"),
     )

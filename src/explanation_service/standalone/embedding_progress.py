@@ -22,18 +22,18 @@ async def until_embedded(
     """Returns when no change waits any more. Without fresh rules (`written` 0), and after ten
     minutes, it only says how many still wait."""
     deadline = time.monotonic() + (_LONGEST_SECONDS if written else 0.0)
-    with terminal.progress("embedding the rule book", written) as progress:
+    with terminal.progress("embedding the rule book") as progress:
         while True:
             waiting = await asyncio.to_thread(_waiting, addresses, headers)
             if waiting == 0:
                 return
             if waiting is not None:
-                progress.reach(written - waiting)
+                progress.waiting(waiting)
             if time.monotonic() >= deadline:
                 break
             await asyncio.sleep(_POLL_SECONDS)
     if waiting:
-        terminal.say(f"{waiting} changes of the rule book are still being embedded")
+        terminal.say(f"changes of the rule book still to be embedded: {waiting}")
 
 
 def _waiting(addresses: Addresses, headers: dict[str, str]) -> int | None:

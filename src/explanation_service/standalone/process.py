@@ -16,6 +16,7 @@ from explanation_service.standalone.program import Program
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
+_NUDGE_SECONDS = 0.1
 
 
 class Process:
@@ -61,6 +62,11 @@ class Process:
         if self.exit_code is None:
             self._child.terminate()
 
+    def nudge(self) -> None:
+        """Help an end that has been asked for."""
+        if self.program.nudge is not None:
+            self.program.nudge()
+
     def kill_group(self) -> None:
         """End it and whatever it has started, now. Only the first call acts: later the number of
         the group may belong to somebody else."""
@@ -74,7 +80,9 @@ class Process:
     def stop(self, seconds: float | None = None) -> None:
         """SIGTERM, then SIGKILL after `seconds` (the program's own patience by default)."""
         self.terminate()
-        self.wait(self.program.stop_seconds if seconds is None else seconds)
+        deadline = time.monotonic() + (self.program.stop_seconds if seconds is None else seconds)
+        while not self.wait(_NUDGE_SECONDS) and time.monotonic() < deadline:
+            self.nudge()
         self.kill_group()
 
     def wait_until_ready(self, seconds: float) -> bool:

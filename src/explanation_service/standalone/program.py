@@ -16,8 +16,9 @@ from explanation_service.standalone.probes import Probe
 class Program:
     """One child. `environment` is laid over ours; `ready` is asked from a thread.
 
-    `stop_seconds` is how long it may take to end after SIGTERM. `busy_marks` are texts in the log
-    of a start that failed only because the run before it has not let go yet.
+    `stop_seconds` is how long it may take to end after SIGTERM; `nudge` is called now and then
+    meanwhile, for a server that notices its end only with the next connection. `busy_marks` are
+    texts in the log of a start that failed because the run before it has not let go yet.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Program:
     ready: Probe
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 2.0
+    nudge: Probe | None = None
     busy_marks: tuple[str, ...] = ()
 
 

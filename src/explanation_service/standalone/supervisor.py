@@ -95,6 +95,9 @@ async def _end(stage: Sequence[Keeper]) -> None:
             and keeper.process.exit_code is None
             and waited < keeper.program.stop_seconds
         ]
+        for keeper in running:
+            if keeper.process is not None:
+                keeper.process.nudge()
         await asyncio.sleep(_POLL_SECONDS if running else 0)
     for keeper in stage:
         keeper.kill()

@@ -30,21 +30,23 @@ class Terminal:
     def result(self, lines: list[str]) -> None:
         print("\n".join(lines), flush=True)
 
-    def progress(self, what: str, total: int) -> Progress:
-        return Progress(self, what, total)
+    def progress(self, what: str) -> Progress:
+        return Progress(self, what)
 
 
 class Progress:
-    """A bar on a terminal, a line every few seconds elsewhere. A context manager."""
+    """A bar on a terminal, a line every few seconds elsewhere. A context manager.
 
-    def __init__(self, terminal: Terminal, what: str, total: int) -> None:
+    What is to be done is the most that ever waited; it grows when more comes in.
+    """
+
+    def __init__(self, terminal: Terminal, what: str) -> None:
         self._terminal = terminal
         self._what = what
-        self._total = total
-        self._done = 0
+        self._total = 0
         self._said_at = time.monotonic()
         self._bar = (
-            tqdm(total=total, desc=what, unit="rule", file=sys.stderr, leave=False)
+            tqdm(total=0, desc=what, unit=" changes", file=sys.stderr, leave=False)
             if sys.stderr.isatty()
             else None
         )
@@ -61,14 +63,14 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def reach(self, done: int) -> None:
-        """`done` of the total; it never goes back."""
-        done = min(done, self._total)
-        if done <= self._done:
-            return
+    def waiting(self, count: int) -> None:
+        """Show that `count` changes are still to come."""
+        self._total = max(self._total, count)
+        done = self._total - count
         if self._bar is not None:
-            self._bar.update(done - self._done)
+            self._bar.total = self._total
+            self._bar.n = done
+            self._bar.refresh()
         elif time.monotonic() - self._said_at >= _LINE_INTERVAL:
             self._said_at = time.monotonic()
             self._terminal.say(f"{self._what}: {done} of {self._total}")
-        self._done = done

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 from explanation_service.content.events import ContentEvent
-from explanation_service.stores import stream_upkeep
+from explanation_service.stores import stream_scripts, stream_upkeep
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.records import Delivery, StreamStatus
 from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, run, translated_errors
@@ -21,33 +22,8 @@ _Entry: TypeAlias = tuple[str, Mapping[str, str]]
 
 # Characters; an exception can quote a whole document.
 _MAX_DETAIL = 2000
-
-# XCLAIM hands an entry to whoever asks: a worker that slept past its lease would steal the entry
-# back from the one that took over. So the owner is checked in the same step. JUSTID leaves the
-# delivery count alone. KEYS: stream; ARGV: group, consumer, ids...
-_RENEW = """
-local kept = {}
-for i = 3, #ARGV do
-  local own = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
-  if #own > 0 then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
-    kept[#kept + 1] = ARGV[i]
-  end
-end
-return kept
-"""
-
-# A script and not MULTI: a repetition after a lost answer must not write a second dead letter.
-# XACK comes last, so that an error of XADD leaves the entry pending. KEYS: stream, dead letters;
-# ARGV: group, id, field, value...
-_SET_ASIDE = """
-if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then
-  return false
-end
-local letter = redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-return letter
-"""
+# A hostile entry with thousands of fields must not stop its own burial.
+_MAX_FIELDS = 100
 
 
 class EventStream:
@@ -60,8 +36,8 @@ class EventStream:
 
     def __init__(self, redis: RedisClient, name: str, group: str) -> None:
         self._redis = redis
-        self._renew = redis.register_script(_RENEW)
-        self._set_aside = redis.register_script(_SET_ASIDE)
+        self._renew = redis.register_script(stream_scripts.RENEW)
+        self._set_aside = redis.register_script(stream_scripts.SET_ASIDE)
         self.name = name
         self.group = group
         self.dead_name = f"{name}:dead"
@@ -171,12 +147,12 @@ class EventStream:
     async def dead_letter(self, delivery: Delivery, reason: str, detail: str) -> str | None:
         """Move a pending entry to the dead-letter stream and acknowledge it, both or neither.
 
-        The dead letter keeps the fields and gets reason, detail and source_id. The answer is its
-        id, or None when the entry was not pending any more (nothing is written then, so that a
-        repeated call leaves one dead letter).
+        The dead letter keeps the fields (the first 100) and gets reason, detail and source_id. The
+        answer is its id, or None when the entry was not pending any more (nothing is written then,
+        so that a repeated call leaves one dead letter).
         """
         fields = {
-            **delivery.fields,
+            **dict(islice(delivery.fields.items(), _MAX_FIELDS)),
             "reason": reason,
             "detail": detail[:_MAX_DETAIL],
             "source_id": delivery.entry_id,

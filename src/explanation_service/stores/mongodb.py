@@ -1,23 +1,23 @@
-"""MongoDB: the rule book. The only module that knows motor (past its end of life) and pymongo."""
+"""The rule book in MongoDB: the collection of templates and their outboxes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
-from bson.errors import BSONError
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteError
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import DuplicateKeyError
 
 from explanation_service.content.events import ContentEvent
 from explanation_service.content.template import Template, TemplateDraft
-from explanation_service.settings import Settings, SettingsError
-from explanation_service.stores.errors import StoreRejected, StoreUnavailable, one_line
+from explanation_service.stores.errors import StoreUnavailable
+from explanation_service.stores.mongo_connection import (
+    MongoStore,
+    connect_mongodb,
+    translated_errors,
+)
 from explanation_service.stores.template_documents import (
     DRAFT_FIELDS,
     StoredTemplate,
@@ -27,56 +27,17 @@ from explanation_service.stores.template_documents import (
     read_outbox,
 )
 
-__all__ = ["MongoStore", "StoredTemplate", "StoredWrite", "TemplateRepository", "connect_mongodb"]
+__all__ = [
+    "MongoStore",
+    "StoredTemplate",
+    "StoredWrite",
+    "TemplateRepository",
+    "connect_mongodb",
+    "translated_errors",
+]
 
-# Milliseconds. A request that meets a dead MongoDB must fail while its caller still waits; the
-# socket's limit is for a query that hangs, and is far above any of ours.
-_SELECTION_TIMEOUT = 2_000
-_CONNECT_TIMEOUT = 2_000
-_SOCKET_TIMEOUT = 10_000
 # A writer starts anew when others create or delete the same id between its two steps.
 _UPSERT_ATTEMPTS = 5
-# TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its two forms for updates).
-_REFUSED_WRITES = {14, 121, 10334, 17419, 17420}
-
-
-class MongoStore:
-    """One client and one database; the client connects on first use, on the running loop."""
-
-    def __init__(self, client: AsyncIOMotorClient[dict[str, Any]], database: str) -> None:
-        self._client = client
-        # Journaled: without it a kill -9 of the server loses writes it has acknowledged.
-        durable = WriteConcern("majority", j=True)
-        self.database = client.get_database(database, write_concern=durable)
-
-    async def ping(self) -> None:
-        """Raises StoreUnavailable unless MongoDB answers."""
-        with translated_errors():
-            await self.database.command("ping")
-
-    async def close(self) -> None:
-        """Close the client and its connections."""
-        self._client.close()
-
-
-def connect_mongodb(settings: Settings) -> MongoStore:
-    """The store of these settings; raises SettingsError when the driver cannot read MONGODB_URI."""
-    try:
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
-            settings.mongodb_uri,
-            appname="explanation-service",
-            tz_aware=True,
-            serverSelectionTimeoutMS=_SELECTION_TIMEOUT,
-            connectTimeoutMS=_CONNECT_TIMEOUT,
-            socketTimeoutMS=_SOCKET_TIMEOUT,
-            waitQueueTimeoutMS=_CONNECT_TIMEOUT,
-        )
-    except (PyMongoError, ValueError):
-        client_error = "MONGODB_URI must be a connection string that MongoDB's driver can read."
-    else:
-        return MongoStore(client, settings.mongodb_db)
-    # Outside of the except clause: the driver's text can quote the address.
-    raise SettingsError(client_error)
 
 
 class TemplateRepository:
@@ -94,10 +55,14 @@ class TemplateRepository:
     async def put(
         self, template_id: str, draft: TemplateDraft, traceparent: str | None = None
     ) -> StoredWrite:
-        """Write a template, its next version and its outbox in one step."""
+        """Write a template, its next version and its outbox in one step.
+
+        Raises ValueError for an id that is none, before anything is written.
+        """
         now = _now()
         outbox = outbox_of(uuid4().hex, "upsert", now, traceparent)
         fields: dict[str, Any] = draft.model_dump(include=set(DRAFT_FIELDS))
+        template = Template(**fields, id=template_id, version=1, updated_at=now)
         update = {
             "$set": {
                 **fields,
@@ -110,7 +75,7 @@ class TemplateRepository:
         }
         with translated_errors():
             version, created = await self._upsert(template_id, update)
-        template = Template(**fields, id=template_id, version=version, updated_at=now)
+        template = template.model_copy(update={"version": version})
         return StoredWrite(template, _event(template_id, version, outbox), created)
 
     async def mark_deleted(
@@ -207,26 +172,6 @@ class TemplateRepository:
         with translated_errors():
             cursor = self._templates.find(query).sort("_id", 1).limit(limit)
             return [read_document(document) for document in await cursor.to_list(limit)]
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """Within the block, what pymongo raises leaves as one of `stores.errors`.
-
-    A refused write or a document that does not fit is the request's fault; the queries are ours
-    and fixed, so whatever else the server refuses (authentication, disk) is its own state.
-    """
-    try:
-        yield
-    except (WriteError, BSONError) as error:
-        raise StoreRejected("mongodb", one_line(error)) from error
-    except OperationFailure as error:
-        # findAndModify reports a refused write as a failed command.
-        if error.code in _REFUSED_WRITES:
-            raise StoreRejected("mongodb", one_line(error)) from error
-        raise StoreUnavailable("mongodb", one_line(error)) from error
-    except (PyMongoError, OSError) as error:
-        raise StoreUnavailable("mongodb", one_line(error)) from error
 
 
 def _now() -> datetime:

@@ -43,7 +43,8 @@ def test_layers_are_the_base_s_and_then_the_image_s_own() -> None:
         data = blob("image", layer["digest"])
         plain = gzip.decompress(data) if layer["mediaType"].endswith("gzip") else data
         assert f"sha256:{hashlib.sha256(plain).hexdigest()}" == diff_id
-        names += tarfile.open(fileobj=io.BytesIO(plain)).getnames()
+        with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
+            names += archive.getnames()
     assert names == ["lower.txt", "upper.txt"]
 
 

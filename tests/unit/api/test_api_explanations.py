@@ -12,7 +12,11 @@ from explanation_service.explanations.language_model import (
 )
 from explanation_service.explanations.records import Usage
 
-ASK = {"question": "Какую букву писать в корне?", "student_answer": "вада", "correct_answer": "вода"}
+ASK = {
+    "question": "Какую букву писать в корне?",
+    "student_answer": "вада",
+    "correct_answer": "вода",
+}
 EVENTS = {"Accept": "text/event-stream"}
 
 
@@ -64,7 +68,9 @@ async def test_a_language_model_phrases_it(connect, rule):
     assert body["usage"]["total_tokens"] == 25
 
 
-@pytest.mark.parametrize("how", [{"headers": EVENTS, "json": ASK}, {"json": {**ASK, "stream": True}}])
+@pytest.mark.parametrize(
+    "how", [{"headers": EVENTS, "json": ASK}, {"json": {**ASK, "stream": True}}]
+)
 async def test_a_stream(client, rule, how):
     answer = await client.post("/v1/explanations", **how)
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -139,11 +145,18 @@ async def test_with_stores_away(client, rule, world, down, ask, status, degraded
         {"question": " \n"},
         {"question": "x" * 4001},
         {"question": "x", "template_id": "../etc"},
-        {"question": "x", "student_answer": ""},
+        {"question": "x", "student_answer": "x" * 4001},
     ],
 )
 async def test_bad_questions(client, body):
     assert (await client.post("/v1/explanations", json=body)).status_code == 422
+
+
+async def test_what_was_left_blank_counts_as_absent(client, rule):
+    blank = {"student_answer": "", "correct_answer": " ", "topic": "", "exam": ""}
+    answer = await client.post("/v1/explanations", json={**ASK, **blank})
+    assert answer.status_code == 200
+    assert "Дан ответ" not in answer.json()["explanation"]
 
 
 async def test_a_repeated_request_gets_the_first_answer(client, rule, world):

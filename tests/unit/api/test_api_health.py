@@ -66,9 +66,8 @@ async def test_metrics_count_requests_by_route_template(client, rule):
     await client.get("/wp-login.php")
     text = (await client.get("/metrics")).text
     name = "explain_http_request_duration_seconds_count"
-    labels = set(re.findall(name + r"\{(.*?)\}", text))
-    assert 'method="GET",route="/v1/templates/{template_id}",status="200"' in labels
-    assert 'method="GET",route="unmatched",status="404"' in labels
+    assert name + '{method="GET",route="/v1/templates/{template_id}",status="200"}' in text
+    assert name + '{method="GET",route="unmatched",status="404"}' in text
     assert "wp-login" not in text
 
 

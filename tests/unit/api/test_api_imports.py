@@ -25,7 +25,9 @@ print(json.dumps(sorted(sys.modules)))
 
 
 def test_what_the_api_imports():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, check=True, timeout=60
+    )
     modules = set(json.loads(done.stdout))
     assert "explanation_service.api.app" in modules
     assert modules.isdisjoint(FORBIDDEN)

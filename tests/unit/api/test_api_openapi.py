@@ -61,8 +61,15 @@ def test_v1_routes_say_how_to_authenticate(document):
 
 
 def test_bodies_have_examples(document):
-    for name in ("ExplanationBody", "ExplanationResponse", "SearchRequest", "SearchResponse",
-                 "Problem", "RagStatus", "Readiness"):
+    for name in (
+        "ExplanationBody",
+        "ExplanationResponse",
+        "SearchRequest",
+        "SearchResponse",
+        "Problem",
+        "RagStatus",
+        "Readiness",
+    ):
         assert document["components"]["schemas"][name]["example"], name
 
 

@@ -43,7 +43,9 @@ async def test_pages_hold_every_template_once(client):
     seen, cursor = [], None
     for _ in range(10):
         page = (
-            await client.get("/v1/templates", params={"limit": 3, **({"cursor": cursor} if cursor else {})})
+            await client.get(
+                "/v1/templates", params={"limit": 3, **({"cursor": cursor} if cursor else {})}
+            )
         ).json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]

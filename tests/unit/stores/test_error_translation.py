@@ -11,7 +11,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from explanation_service.settings import SettingsError, load_settings
-from explanation_service.stores import mongodb, qdrant
+from explanation_service.stores import mongo_connection, qdrant
 from explanation_service.stores import redis as redis_store
 from explanation_service.stores.errors import (
     CollectionMissing,
@@ -64,7 +64,7 @@ def test_redis(raised: Exception, expected: type[StoreError]) -> None:
     ],
 )
 def test_mongodb(raised: Exception, expected: type[StoreError]) -> None:
-    with pytest.raises(expected) as caught, mongodb.translated_errors():
+    with pytest.raises(expected) as caught, mongo_connection.translated_errors():
         raise raised
     assert type(caught.value) is expected
 
@@ -93,7 +93,7 @@ def test_qdrant(raised: Exception, expected: type[StoreError]) -> None:
 def test_other_exceptions_pass() -> None:
     for translated in (
         redis_store.translated_errors(),
-        mongodb.translated_errors(),
+        mongo_connection.translated_errors(),
         qdrant.translated_errors("c"),
     ):
         with pytest.raises(KeyError), translated:
@@ -111,7 +111,7 @@ async def test_an_address_that_a_driver_cannot_read_is_a_wrong_setting() -> None
         mongodb_uri="mongodb://user:hunter2:hunter2@h", qdrant_url="http://h:port"
     )
     for connect, name in (
-        (mongodb.connect_mongodb, "MONGODB_URI"),
+        (mongo_connection.connect_mongodb, "MONGODB_URI"),
         (qdrant.connect_qdrant, "QDRANT_URL"),
     ):
         with pytest.raises(SettingsError, match=name) as caught:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
-from explanation_service.api.schemas.fields import Label, Mode, Text
+from explanation_service.api.schemas.fields import (
+    Mode,
+    OptionalLabel,
+    OptionalText,
+    Text,
+    blank_is_none,
+)
 from explanation_service.content.template import TemplateId
 from explanation_service.explanations.records import (
     Explanation,
@@ -38,13 +44,15 @@ class ExplanationBody(BaseModel):
     )
 
     question: Text
-    student_answer: Text | None = None
-    correct_answer: Text | None = None
+    student_answer: OptionalText = None
+    correct_answer: OptionalText = None
     template_id: Annotated[
-        TemplateId | None, Field(description="The rule that the task is about")
+        TemplateId | None,
+        BeforeValidator(blank_is_none),
+        Field(description="The rule that the task is about"),
     ] = None
-    topic: Label | None = None
-    exam: Label | None = None
+    topic: OptionalLabel = None
+    exam: OptionalLabel = None
     stream: Annotated[bool, Field(description="As Accept: text/event-stream")] = False
 
     def to_request(self) -> ExplanationRequest:
@@ -105,8 +113,9 @@ class ExplanationResponse(PassagesEvent):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "explanation": "К этому вопросу относится правило «Проверяемые безударные гласные "
-                "в корне».\n\nБуква в корне сохраняется такой, какой мы слышим её под ударением.",
+                "explanation": "К этому вопросу ближе всего правило «Проверяемые безударные "
+                "гласные в корне».\n\nБуква в корне сохраняется такой, какой мы слышим её под "
+                "ударением.",
                 "source": "rules",
                 "degraded": False,
                 "passages": [_PASSAGE],

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from explanation_service.api.schemas.fields import Label, Mode, Tags, Text
+from explanation_service.api.schemas.fields import Mode, OptionalLabel, Tags, Text
 from explanation_service.retrieval.search import SearchResult
 from explanation_service.stores.records import Passage, SearchFilters
 
@@ -26,8 +26,8 @@ _HIT: dict[str, JsonValue] = {
 class Filters(BaseModel):
     """Only templates with this topic, this exam and at least one of these tags."""
 
-    topic: Label | None = None
-    exam: Label | None = None
+    topic: OptionalLabel = None
+    exam: OptionalLabel = None
     tags: Tags = []
 
     def to_filters(self) -> SearchFilters:

