@@ -24,7 +24,7 @@ ML = (
     "torch",
     "transformers",
 )
-_LIST_MODULES = "import sys, explanation_service.api.main; print('\\n'.join(sys.modules))"
+_LIST_MODULES = "import sys, explanation_service.api.app; print('\\n'.join(sys.modules))"
 
 
 def free_port() -> int:

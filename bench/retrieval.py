@@ -102,7 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--questions", type=Path, default=QUESTIONS_PATH)
     parser.add_argument("--model", type=Path, default=os.environ.get(MODEL_VARIABLE) or None)
     parser.add_argument("--qdrant-url", help="else the embedded one is started")
-    parser.add_argument("--rrf-weights", type=_weights, metavar="DENSE,LEXICAL")
+    parser.add_argument(
+        "--rrf-weights",
+        type=_weights,
+        metavar="DENSE,LEXICAL",
+        help="weights of the lanes in the fusion, instead of the service's own",
+    )
     parser.add_argument("--json", action="store_true", help="one object instead of lines")
     parser.add_argument("--no-gate", action="store_true", help="exit code 0 whatever is found")
     options = parser.parse_args(arguments)

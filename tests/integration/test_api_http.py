@@ -335,7 +335,9 @@ async def test_the_worker_inside_of_the_api(
         query = {"query": "какую букву писать без ударения"}
         deadline = time.monotonic() + 120
         while True:
-            found = client.post("/v1/rag/search", json=query).json()
+            answer = client.post("/v1/rag/search", json=query)
+            assert answer.status_code == 200, (answer.text, (tmp_path / "err").read_text())
+            found = answer.json()
             if found["mode"] == "hybrid" and found["hits"]:
                 break
             assert time.monotonic() < deadline, (tmp_path / "err").read_text()

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-# Measured: 1 to 2 s on two free cores; the bound leaves room for a busy machine.
+# Measured: an edit and its deletion together took 0.14 s; the bounds are for a busy machine.
 SEARCHABLE_SECONDS = 20.0
 SECOND_START_SECONDS = 60.0
 STOP_SECONDS = 5.0

@@ -46,19 +46,23 @@ class Patience:
         The operation runs anew each time, so it must be safe to repeat.
         """
         pause = FIRST_PAUSE
-        while True:
-            try:
-                return await operation()
-            except StoreUnavailable as error:
-                log.warning("store is away", store=error.name, why=error.detail, again_in=pause)
-                self._note(error.name, 1)
+        store = ""
+        try:
+            while True:
                 try:
+                    return await operation()
+                except StoreUnavailable as error:
+                    log.warning("store is away", store=error.name, why=error.detail, again_in=pause)
+                    # It counts as away until the operation succeeds, while it is tried, too.
+                    self._note(store, -1)
+                    store = error.name
+                    self._note(store, 1)
                     await asyncio.sleep(pause * random.uniform(0.8, 1.2))
                     if isinstance(error, CollectionMissing) and self._heal_collection is not None:
                         await self._try_to_heal(self._heal_collection)
-                finally:
-                    self._note(error.name, -1)
-            pause = min(LONGEST_PAUSE, pause * 2)
+                pause = min(LONGEST_PAUSE, pause * 2)
+        finally:
+            self._note(store, -1)
 
     async def _try_to_heal(self, heal: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -67,6 +71,8 @@ class Patience:
             log.warning("collection could not be made", why=error.detail)
 
     def _note(self, name: str, change: int) -> None:
+        if not name:
+            return
         count = self._waiting.get(name, 0) + change
         if count:
             self._waiting[name] = count

@@ -20,8 +20,9 @@ log = get_logger(__name__)
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
-# Weights of the lanes in the fusion: (dense, lexical).
-FUSION_WEIGHTS = (1.0, 1.0)
+# Weights of the lanes in the fusion: (dense, lexical). The middle of what is equal on the odd
+# questions of bench/data/retrieval_questions.jsonl, 0.5 to 0.9; at 1.2 hit@1 falls by .06.
+FUSION_WEIGHTS = (0.8, 1.0)
 # Templates that each lane contributes at least; more changed no answer of the bench.
 FUSION_DEPTH = 20
 # The share of the budget that the query vector may take; the rest is Qdrant's, which answers in 5

@@ -97,9 +97,7 @@ class Repository:
             template = Template(
                 id=template_id, title="т", body=body, status=status, version=version, updated_at=now
             )
-        self.stored[template_id] = StoredTemplate(
-            template_id, template, version, body is None, now
-        )
+        self.stored[template_id] = StoredTemplate(template_id, template, version, body is None, now)
         return version
 
     async def get_many(self, template_ids: Sequence[str]) -> dict[str, StoredTemplate]:
@@ -222,5 +220,10 @@ class Stream:
 def toys() -> SimpleNamespace:
     """The classes above; a test makes what it needs."""
     return SimpleNamespace(
-        Encoder=ToyEncoder, Steps=Steps, Repository=Repository, Index=Index, Stream=Stream, info=INFO
+        Encoder=ToyEncoder,
+        Steps=Steps,
+        Repository=Repository,
+        Index=Index,
+        Stream=Stream,
+        info=INFO,
     )

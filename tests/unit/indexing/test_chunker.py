@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -47,7 +48,7 @@ def test_the_model_reads_each_chunk_whole(title: str, body: str) -> None:
 def test_chunks_advance_and_are_found_in_order(title: str, body: str) -> None:
     chunks = chunker().split(title, normalise_body(body))
     assert chunks
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert before.start < after.start and before.stop < after.stop
 
 
@@ -61,7 +62,7 @@ def test_the_title_stands_before_every_chunk() -> None:
 def test_a_short_sentence_is_repeated_at_the_next_border() -> None:
     body = " ".join(f"Раз два три {n}." for n in range(30))
     chunks = chunker().split("т", body)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         last = re.findall(r"Раз два три \d+\.", before.text)[-1]
         assert after.text.startswith(last)
 

@@ -30,9 +30,7 @@ def test_no_cgroup_is_no_limit(tmp_path: Path) -> None:
     assert threads.usable_cpus(tmp_path) >= 1
 
 
-def test_a_fraction_of_a_cpu_is_one_thread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fraction_of_a_cpu_is_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     (tmp_path / "cpu.max").write_text("50000 100000")
     assert threads.usable_cpus(tmp_path) == 1

@@ -62,7 +62,8 @@ async def test_fusion_by_name_and_single_prefetch(rules: AsyncQdrantClient) -> N
     found = await ids(
         rules, prefetch=stages, query=models.FusionQuery(fusion=models.Fusion.RRF), limit=2
     )
-    assert found[0] == 1
+    # Both are in both lists, and tie in the lexical one: which comes first is open.
+    assert sorted(found) == [1, 2]
     rescored = await ids(rules, prefetch=stages[1], query=COMMA, using="dense", limit=5)
     assert rescored == [1, 2]
 

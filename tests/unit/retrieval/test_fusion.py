@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explanation_service.retrieval.fusion import fuse
+from explanation_service.stores.records import Passage
+
+
+def lane(scores: dict[str, float], text: str = "") -> list[Passage]:
+    return [
+        Passage(key, 0, 1, "т", text or key, None, None, (), score)
+        for key, score in sorted(scores.items(), key=lambda item: -item[1])
+    ]
+
+
+lanes = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(-5, 50)).map(lane)
+
+
+def ids(passages: list[Passage]) -> list[str]:
+    return [passage.template_id for passage in passages]
+
+
+@given(lanes, lanes, st.integers(1, 10))
+def test_each_template_once_best_first(
+    dense: list[Passage], lexical: list[Passage], limit: int
+) -> None:
+    fused = fuse(dense, lexical, limit)
+    assert len(fused) == min(limit, len({*ids(dense), *ids(lexical)}))
+    assert len(set(ids(fused))) == len(fused)
+    scores = [passage.score for passage in fused]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+@given(lanes)
+def test_one_lane_alone_keeps_its_order(passages: list[Passage]) -> None:
+    in_order = [passage.score for passage in passages]
+    if len(set(in_order)) == len(in_order):
+        assert ids(fuse(passages, [], 10)) == ids(passages)
+
+
+def test_a_template_that_both_lanes_like_wins() -> None:
+    dense = lane({"a": 0.90, "b": 0.89, "c": 0.70})
+    lexical = lane({"d": 9.0, "b": 8.9, "c": 1.0})
+    assert ids(fuse(dense, lexical, 4))[0] == "b"
+
+
+def test_a_lane_that_is_sure_outweighs_one_that_wavers() -> None:
+    dense = lane({"a": 0.801, "b": 0.800, "c": 0.799, "d": 0.70})
+    lexical = lane({"c": 30.0, "a": 3.0, "b": 2.9, "d": 2.8})
+    assert ids(fuse(dense, lexical, 4))[0] == "c"
+
+
+def test_the_weights_decide_a_tie() -> None:
+    dense, lexical = lane({"a": 1.0, "b": 0.0}), lane({"b": 1.0, "a": 0.0})
+    assert ids(fuse(dense, lexical, 2, (2.0, 1.0)))[0] == "a"
+    assert ids(fuse(dense, lexical, 2, (1.0, 2.0)))[0] == "b"
+
+
+def test_the_passage_is_that_of_the_lane_where_the_template_stands_out() -> None:
+    dense = lane({"a": 0.9, "b": 0.8, "c": 0.7}, "dense")
+    lexical = lane({"b": 30.0, "a": 1.0, "c": 0.5}, "lexical")
+    shown = {passage.template_id: passage.text for passage in fuse(dense, lexical, 3)}
+    assert shown["a"] == "dense" and shown["b"] == "lexical"
