@@ -1,11 +1,13 @@
-"""What has to be done now and then: the stream's figures and its trimming."""
+"""What has to be done now and then: figures and trimming of the stream, a look at the index."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from explanation_service.stores.errors import StoreError
 from explanation_service.stores.event_stream import EventStream
+from explanation_service.stores.vector_index import VectorIndex
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import (
     embed_oldest_pending_seconds,
@@ -18,6 +20,8 @@ log = get_logger(__name__)
 # Seconds. Prometheus looks each 5 to 15; an acknowledgement frees no memory, a trim does.
 FIGURES_INTERVAL = 2.0
 TRIM_EVERY = 30
+# A Qdrant that came back without its disk answers, and finds nothing; no write may come for hours.
+INDEX_INTERVAL = 15.0
 
 
 async def keep_house(stream: EventStream, interval: float = FIGURES_INTERVAL) -> None:
@@ -37,3 +41,15 @@ async def keep_house(stream: EventStream, interval: float = FIGURES_INTERVAL) ->
             log.exception("housekeeping failed")
         rounds += 1
         await asyncio.sleep(interval)
+
+
+async def watch_index(index: VectorIndex, heal: Callable[[], Awaitable[None]]) -> None:
+    """Make and fill the collection anew when it has gone; until cancelled."""
+    while True:
+        await asyncio.sleep(INDEX_INTERVAL)
+        try:
+            if await index.collection_name() is None:
+                log.warning("collection has gone, it is made anew", alias=index.alias)
+                await heal()
+        except StoreError as error:
+            log.debug("no look at the index", why=str(error))

@@ -54,9 +54,9 @@ class Patience:
                 except StoreUnavailable as error:
                     log.warning("store is away", store=error.name, why=error.detail, again_in=pause)
                     # It counts as away until the operation succeeds, while it is tried, too.
+                    self._note(error.name, 1)
                     self._note(store, -1)
                     store = error.name
-                    self._note(store, 1)
                     await asyncio.sleep(pause * random.uniform(0.8, 1.2))
                     if isinstance(error, CollectionMissing) and self._heal_collection is not None:
                         await self._try_to_heal(self._heal_collection)

@@ -16,7 +16,7 @@ from explanation_service.indexing.encoder import Encoder, PassageEncoder
 from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
-from explanation_service.indexing.housekeeping import keep_house
+from explanation_service.indexing.housekeeping import keep_house, watch_index
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
 from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
@@ -159,6 +159,7 @@ class Worker:
         background = [
             keep_leases(stream, consumer_name, in_hand, self._renewal),
             keep_house(stream),
+            watch_index(index, heal_collection),
             sweep_outbox(RuleBook(repository, stream)),
         ]
         await _run_together([consumer.run()], background)

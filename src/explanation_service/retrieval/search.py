@@ -113,4 +113,4 @@ class SearchService:
             self._index.search(vector.values, None, filters, depth),
             self._index.search(None, sparse, filters, depth),
         )
-        return fuse(dense, lexical, limit, FUSION_WEIGHTS), "hybrid"
+        return fuse(dense, lexical, limit, FUSION_WEIGHTS, depth), "hybrid"

@@ -63,3 +63,14 @@ def test_the_passage_is_that_of_the_lane_where_the_template_stands_out() -> None
     lexical = lane({"b": 30.0, "a": 1.0, "c": 0.5}, "lexical")
     shown = {passage.template_id: passage.text for passage in fuse(dense, lexical, 3)}
     assert shown["a"] == "dense" and shown["b"] == "lexical"
+
+
+def test_the_only_lexical_hit_counts_for_its_template() -> None:
+    dense = lane({"a": 0.802, "b": 0.801, "c": 0.80, "d": 0.70})
+    assert ids(fuse(dense, lane({"c": 7.0}), 3, depth=20))[0] == "c"
+
+
+def test_the_weaker_of_two_lexical_hits_is_above_what_was_not_found() -> None:
+    dense = lane({"a": 0.802, "b": 0.801, "c": 0.80, "d": 0.70})
+    order = ids(fuse(dense, lane({"c": 9.0, "b": 8.0}), 4, depth=20))
+    assert order.index("b") < order.index("a")

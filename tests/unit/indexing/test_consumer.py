@@ -1,0 +1,153 @@
+"""The loop with its real stages over stand-ins of the stores."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from explanation_service.indexing.consumer import Consumer
+from explanation_service.indexing.embedder import Embedder
+from explanation_service.indexing.encode_thread import EncodeThread
+from explanation_service.indexing.finisher import Finisher
+from explanation_service.indexing.in_hand import InHand
+from explanation_service.indexing.intake import Intake
+from explanation_service.indexing.patience import Patience
+from explanation_service.indexing.preparer import Preparer
+from explanation_service.indexing.reader import Intaken
+
+
+class Reader:
+    def __init__(self, stream: Any, again: bool = False) -> None:
+        self.stream = stream
+        self.again = again
+        self.most_pending = 0
+
+    async def read(self) -> Intaken:
+        await asyncio.sleep(0.001)
+        taken = Intaken(self.stream.hand_out(4), self.again)
+        self.most_pending = max(self.most_pending, len(self.stream.pending))
+        return taken
+
+
+class Setup:
+    def __init__(self, toys: SimpleNamespace, again: bool = False) -> None:
+        steps = toys.Steps()
+        self.encoder = toys.Encoder()
+        self.repository, self.index = toys.Repository(steps), toys.Index(steps)
+        self.stream = toys.Stream(steps)
+        self.reader = Reader(self.stream, again)
+        self.stop = asyncio.Event()
+        self.in_hand = InHand()
+        self.thread = EncodeThread(self.encoder)
+        patience = Patience()
+        preparer = Preparer(self.repository, self.index, self.encoder, patience)
+        embedder = Embedder(self.thread, 64)
+        finisher = Finisher(
+            self.repository, self.index, self.stream, preparer, embedder, self.in_hand, patience
+        )
+        self.consumer = Consumer(
+            self.reader,  # type: ignore[arg-type]
+            Intake(self.stream, patience),
+            preparer,
+            embedder,
+            finisher,
+            self.in_hand,
+            patience,
+            self.stop,
+        )
+
+    def write(self, count: int) -> None:
+        for number in range(count):
+            name = f"t{number}"
+            self.stream.append(name, version=self.repository.write(name, f"правило {number}"))
+
+    async def run_until(self, done: Any) -> float:
+        """Runs until `done()`; the answer is how many seconds the stop took."""
+        self.thread.start()
+        task = asyncio.create_task(self.consumer.run())
+        deadline = time.monotonic() + 10
+        while not done() and not task.done() and time.monotonic() < deadline:
+            await asyncio.sleep(0.002)
+        stopped = time.monotonic()
+        self.stop.set()
+        try:
+            await task
+        finally:
+            self.thread.close()
+        return time.monotonic() - stopped
+
+
+async def test_everything_in_the_stream_is_indexed_and_acknowledged(toys: SimpleNamespace) -> None:
+    setup = Setup(toys)
+    setup.write(50)
+    await setup.run_until(lambda: len(setup.stream.acked) == 50)
+    assert len(setup.index.texts()) == 50
+    assert setup.stream.pending == {} and len(setup.in_hand) == 0
+
+
+async def test_no_more_is_read_than_is_worked_on(toys: SimpleNamespace) -> None:
+    setup = Setup(toys)
+    setup.write(60)
+    await setup.run_until(lambda: len(setup.stream.acked) == 60)
+    # Two rounds of 4 in or before the encoder, and the groups behind it.
+    assert setup.reader.most_pending <= 4 * (2 + 4 + 2)
+
+
+async def test_what_was_delivered_before_is_worked_on_alone(toys: SimpleNamespace) -> None:
+    setup = Setup(toys, again=True)
+    setup.write(12)
+    await setup.run_until(lambda: len(setup.stream.acked) == 12)
+    assert setup.reader.most_pending <= 4
+
+
+async def test_a_stop_leaves_the_rest_pending_and_is_quick(toys: SimpleNamespace) -> None:
+    setup = Setup(toys)
+    original = setup.encoder.embed
+
+    def slowly(ids: Any, between_layers: Any = None) -> Any:
+        time.sleep(0.02)
+        return original(ids, between_layers)
+
+    setup.encoder.embed = slowly
+    setup.write(400)
+    seconds = await setup.run_until(lambda: len(setup.stream.acked) >= 8)
+    assert seconds < 2
+    left = {one.fields["entity_id"] for one in setup.stream.pending.values()}
+    assert not left & set(setup.index.texts())
+    assert len(setup.stream.acked) == len(setup.index.texts())
+
+
+async def test_a_template_that_cannot_be_prepared_stops_nothing(
+    toys: SimpleNamespace, monkeypatch: Any
+) -> None:
+    setup = Setup(toys)
+    original = setup.encoder.token_spans
+
+    def spans(text: str) -> Any:
+        if "правило 3" in text:
+            raise ValueError("no such text")
+        return original(text)
+
+    preparer = setup.consumer._preparer
+    monkeypatch.setattr(preparer._chunker, "_token_spans", spans)
+    setup.write(8)
+    await setup.run_until(lambda: len(setup.stream.acked) == 7)
+    assert set(setup.index.texts()) == {f"t{n}" for n in range(8)} - {"t3"}
+    assert len(setup.stream.pending) == 1
+
+
+async def test_a_stage_that_breaks_ends_the_worker(toys: SimpleNamespace, monkeypatch: Any) -> None:
+    setup = Setup(toys)
+
+    async def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(setup.consumer._finisher, "finish", broken)
+    setup.write(1)
+    try:
+        await setup.run_until(lambda: False)
+    except ZeroDivisionError:
+        return
+    raise AssertionError("the failure was swallowed")
