@@ -61,23 +61,20 @@ class Embedder:
         embed_batch_tokens.observe(batch.padded_tokens)
         embed_padding_ratio.observe(1 - batch.tokens / batch.padded_tokens)
         with embed_stage_seconds.labels("encode").time():
-            try:
-                await self._fill(chunks)
-            except Exception as error:
-                if len(chunks) == 1:
-                    log.error(
-                        "text could not be embedded", error=f"{type(error).__name__}: {error}"
-                    )
-                    return
-                log.warning("batch failed, its texts follow one by one", texts=len(chunks))
-                for chunk in chunks:
-                    await self._fill_alone(chunk)
+            if await self._try(chunks) or len(chunks) == 1:
+                return
+            log.warning("batch failed, its texts follow one by one", texts=len(chunks))
+            for chunk in chunks:
+                await self._try([chunk])
 
-    async def _fill_alone(self, chunk: PlannedChunk) -> None:
+    async def _try(self, chunks: Sequence[PlannedChunk]) -> bool:
         try:
-            await self._fill([chunk])
-        except Exception as error:
-            log.error("text could not be embedded", error=f"{type(error).__name__}: {error}")
+            await self._fill(chunks)
+        except Exception as error:  # whatever the model raises; the text comes back and counts
+            why = f"{type(error).__name__}: {error}"
+            log.error("texts could not be embedded", texts=len(chunks), why=why)
+            return False
+        return True
 
     async def _fill(self, chunks: Sequence[PlannedChunk]) -> None:
         vectors = await self._thread.embed_passages([chunk.ids for chunk in chunks])
@@ -87,7 +84,3 @@ class Embedder:
         rows: list[list[float]] = vectors.tolist()
         for chunk, row in zip(chunks, rows, strict=True):
             chunk.vector = row
-
-
-def _alone(chunk: PlannedChunk) -> Batch:
-    return Batch(positions=(0,), tokens=len(chunk.ids), padded_tokens=len(chunk.ids))
