@@ -13,6 +13,9 @@ export EXPLANATION_CACHE="$folder/cache"
 git clone --quiet "$repository" "$folder/clone"
 cd "$folder/clone"
 
+# A step that fails keeps the folder with its logs.
+trap 'trap - EXIT; echo "failed; the logs are in $folder" >&2; exit 1' ERR
+
 now() { date +%s.%N; }
 since() { awk -v from="$1" -v to="$(now)" 'BEGIN { printf "%.1f", to - from }'; }
 

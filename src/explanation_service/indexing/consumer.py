@@ -24,7 +24,7 @@ ROUNDS_AHEAD = 2
 # Groups of embedded templates that may wait for Qdrant before the encoder waits, too.
 GROUPS_AHEAD = 4
 # Seconds from a stop to the moment when what is still in hand is left to the other workers.
-STOP_GRACE = 8.0
+STOP_GRACE = 7.0
 
 
 @dataclass
