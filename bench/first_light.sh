@@ -36,7 +36,7 @@ start_until_ready() {
   wait "$pid" || true
 }
 
-from="$(now)"; ./bazelw version >/dev/null 2>"$folder/provision.err"; echo "set up Bazel $(since "$from") s"
+from="$(now)"; ./bazelw info release >/dev/null 2>"$folder/provision.err"; echo "set up Bazel $(since "$from") s"
 from="$(now)"; ./bazelw build //:standalone --profile="$folder/build.profile.gz" >"$folder/build.out" 2>&1
 echo "fetch, unpack, convert the model $(since "$from") s"
 start_until_ready "start to READY with an empty data folder"

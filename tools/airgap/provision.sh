@@ -35,7 +35,7 @@ install_host_needs() {
 }
 
 make_root() {
-  is_root || give_up "the first set-up of the air-gapped lane unpacks a Debian system and needs root once (afterwards any user with user namespaces can build): run 'sudo EXPLANATION_CACHE=$cache ./bazelw version'."
+  is_root || give_up "the first set-up of the air-gapped lane unpacks a Debian system and needs root once (afterwards any user with user namespaces can build): run 'sudo EXPLANATION_CACHE=$cache ./bazelw info'."
   local gigabytes
   gigabytes="$(free_gigabytes "$cache")"
   ((gigabytes >= 12)) || give_up "$cache has $gigabytes GB free and the set-up with its builds needs 12; free some or set EXPLANATION_CACHE to a larger disk."
