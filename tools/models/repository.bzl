@@ -53,7 +53,12 @@ def _embedding_model_repository_impl(repository_ctx):
     elif wanted.startswith("/"):
         if not repository_ctx.path(wanted + "/modules.json").exists:
             fail("EXPLANATION_MODEL is {}, which is no sentence-transformers directory: it has no modules.json".format(wanted))
-        repository_ctx.symlink(wanted, "source")
+
+        # A copy: the sandbox does not show every folder of the machine, /tmp for one.
+        repository_ctx.watch_tree(wanted)
+        copied = repository_ctx.execute(["cp", "-RL", wanted, "source"])
+        if copied.return_code:
+            fail("EXPLANATION_MODEL: copying {} failed: {}".format(wanted, copied.stderr))
         name = repository_ctx.path(wanted).basename
     else:
         fail("EXPLANATION_MODEL is '{}'; it must be an absolute path or hub:OWNER/NAME@REVISION#FILE=SHA256".format(wanted))

@@ -81,11 +81,14 @@ class Encoder:
         try:
             import torch
             from sentence_transformers import SentenceTransformer
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise ModelUnusable(
                 f"The embedding worker needs the extra `worker`: {error.name} is not installed."
             ) from error
         torch.set_num_threads(self.threads)
+        # The log is one JSON object a line; a bar for two seconds of loading is none.
+        disable_progress_bar()
         self._torch = torch
         location = source.name if source.path is None else str(source.path)
         if source.path is not None:
