@@ -22,3 +22,22 @@ def pytest_files(srcs, deps, **kwargs):
             deps = deps,
             **kwargs
         )
+
+def unit_tests(deps, **kwargs):
+    """The unit tests of a folder: one target a test_*.py, its other files are conftests.
+
+    Args:
+      deps: libraries that the tests import
+      **kwargs: passed to pytest_files
+    """
+    pytest_files(
+        size = "small",
+        srcs = native.glob(["test_*.py"]),
+        conftests = native.glob(
+            ["*.py"],
+            exclude = ["test_*.py"],
+            allow_empty = True,
+        ),
+        deps = deps,
+        **kwargs
+    )

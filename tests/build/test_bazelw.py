@@ -68,6 +68,12 @@ def test_online_lane_passes_arguments_and_exit_code_through(checkout: Checkout) 
     assert result.stdout == f"got: --output_user_root={checkout.cache}/bazel test //... -- a b\n"
 
 
+def test_a_further_bazelrc_is_read(checkout: Checkout) -> None:
+    checkout.command("bazel", 'echo "got: $*"')
+    result = checkout.run("info", EXPLANATION_LANE="online", EXPLANATION_BAZELRC="/tmp/ci.bazelrc")
+    assert "--bazelrc=/tmp/ci.bazelrc info" in result.stdout
+
+
 def test_a_bazel_without_the_registry_gives_way_to_the_airgapped_lane(checkout: Checkout) -> None:
     checkout.command("bazelisk", "exit 1")
     checkout.command("id", "echo 1000")
