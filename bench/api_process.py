@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import time
 
 import httpx
+
+from explanation_service.standalone.ports import free_ports
+from explanation_service.standalone.program import python_environment
 
 ML = (
     "onnxruntime",
@@ -27,12 +29,6 @@ ML = (
 _LIST_MODULES = "import sys, explanation_service.api.app; print('\\n'.join(sys.modules))"
 
 
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
 def resident_megabytes(pid: int) -> float:
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         kilobytes = next(line.split()[1] for line in status if line.startswith("VmRSS"))
@@ -41,7 +37,7 @@ def resident_megabytes(pid: int) -> float:
 
 def start_once(environment: dict[str, str]) -> tuple[float, float]:
     """Seconds until /health answers, and resident megabytes then; no store needs to be up."""
-    port = free_port()
+    (port,) = free_ports(1)
     started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "explanation_service.api"],
@@ -67,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=5)
     starts = parser.parse_args().starts
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **python_environment()}
     runs = [start_once(environment) for _ in range(starts)]
     seconds, megabytes = (statistics.median(column) for column in zip(*runs, strict=True))
     listing = subprocess.run(

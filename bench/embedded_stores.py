@@ -1,4 +1,4 @@
-"""The three stores of the standalone mode in a folder, while a `with` block runs."""
+"""The stores of the standalone mode in a folder, while a `with` block runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 
 from explanation_service.standalone import embedded_stores as stores
 from explanation_service.standalone.ports import free_ports
-from explanation_service.standalone.process import Process
-from explanation_service.standalone.program import Program, python_environment
-
-_START_SECONDS = 60.0
+from explanation_service.standalone.process import running
+from explanation_service.standalone.program import python_environment
 
 
 @contextmanager
@@ -33,7 +31,7 @@ def embedded_stores(folder: Path) -> Iterator[dict[str, str]]:
     ]
     with ExitStack() as stack:
         for program in programs:
-            _start(stack, program)
+            stack.enter_context(running(program))
         yield {
             "redis_url": f"redis://127.0.0.1:{redis}/0",
             "mongodb_uri": f"mongodb://127.0.0.1:{mongodb}",
@@ -41,8 +39,12 @@ def embedded_stores(folder: Path) -> Iterator[dict[str, str]]:
         }
 
 
-def _start(stack: ExitStack, program: Program) -> None:
-    process = Process(program)
-    stack.callback(process.stop)
-    if not process.wait_until_ready(_START_SECONDS):
-        raise RuntimeError(f"{program.name}: {program.log.read_text(errors='replace')}")
+@contextmanager
+def embedded_qdrant(folder: Path) -> Iterator[str]:
+    """The address of a Qdrant alone. Raises RuntimeError when it does not start."""
+    (port,) = free_ports(1)
+    data = folder / "qdrant"
+    data.mkdir()
+    program = stores.qdrant_program(port, data, folder / "qdrant.log", python_environment())
+    with running(program):
+        yield f"http://127.0.0.1:{port}"

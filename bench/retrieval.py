@@ -19,9 +19,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-from bench.embedded_qdrant import embedded_qdrant
+from bench.embedded_stores import embedded_qdrant
 from bench.retrieval_questions import QUESTIONS_PATH, Question, read_questions
 from bench.retrieval_scores import DEPTH, Answer, Score, as_json, misses, score_slices, table
 from bench.rule_book_index import indexed
@@ -117,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         search.FUSION_WEIGHTS = options.rrf_weights
     configure_logging("WARNING", "bench")
     with ExitStack() as stack:
-        url = options.qdrant_url or stack.enter_context(embedded_qdrant())
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
+        url = options.qdrant_url or stack.enter_context(embedded_qdrant(folder))
         answers = asyncio.run(run(options, url))
     faults = report(answers, options.json)
     return 1 if faults and not options.no_gate else 0

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from explanation_service.standalone.program import python_environment
+
 
 @dataclass(frozen=True)
 class Service:
@@ -39,7 +41,7 @@ def standalone() -> Iterator[Service]:
             text=True,
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join(sys.path),
+                **python_environment(),
                 "EMBEDDING_MODEL_PATH": os.path.abspath(os.environ["EXPLANATION_TEST_MODEL"]),
             },
         )

@@ -24,7 +24,7 @@ import pytest
 from explanation_service.settings import Settings, load_settings
 from explanation_service.standalone import embedded_stores, ports
 from explanation_service.standalone.faults import CannotStart
-from explanation_service.standalone.process import Process
+from explanation_service.standalone.process import running
 from explanation_service.standalone.program import Program, python_environment, python_module
 
 _START_SECONDS = 60.0
@@ -53,12 +53,8 @@ def _running(build: Callable[[int], Program]) -> Iterator[int]:
         program = build(port)
     except CannotStart as reason:
         _missing(str(reason))
-    process = Process(program)
-    try:
-        assert process.wait_until_ready(_START_SECONDS), program.log.read_text(errors="replace")
+    with running(program):
         yield port
-    finally:
-        process.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from uuid import uuid4
 
 from fastapi import APIRouter, Depends
 
@@ -43,7 +41,7 @@ async def _enqueue(services: Services, stored: AsyncIterator[StoredTemplate]) ->
     count = 0
     batch: list[ContentEvent] = []
     async for one in stored:
-        batch.append(_event(one))
+        batch.append(one.event(request_context.traceparent.get()))
         count += 1
         if len(batch) == _BATCH:
             await services.stream.append_many(batch)
@@ -56,14 +54,3 @@ async def _enqueue(services: Services, stored: AsyncIterator[StoredTemplate]) ->
 async def _each(stored: list[StoredTemplate]) -> AsyncIterator[StoredTemplate]:
     for one in stored:
         yield one
-
-
-def _event(stored: StoredTemplate) -> ContentEvent:
-    return ContentEvent(
-        event_id=uuid4().hex,
-        entity_id=stored.id,
-        op="delete" if stored.deleted else "upsert",
-        version=stored.version,
-        occurred_at=datetime.now(UTC),
-        traceparent=request_context.traceparent.get(),
-    )

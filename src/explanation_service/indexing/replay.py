@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from uuid import uuid4
-
-from explanation_service.content.events import ContentEvent
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
 from explanation_service.stores.records import IndexedState
@@ -54,7 +50,7 @@ async def _append(stream: EventStream, index: VectorIndex, batch: list[StoredTem
     if not batch:
         return 0
     states = await index.indexed_state([stored.id for stored in batch])
-    events = [_event(stored) for stored in batch if _differs(stored, states.get(stored.id))]
+    events = [stored.event() for stored in batch if _differs(stored, states.get(stored.id))]
     if events:
         await stream.append_many(events)
     return len(events)
@@ -65,13 +61,3 @@ def _differs(stored: StoredTemplate, state: IndexedState | None) -> bool:
     if state is None:
         return searchable
     return not searchable or state.version != stored.version
-
-
-def _event(stored: StoredTemplate) -> ContentEvent:
-    return ContentEvent(
-        event_id=uuid4().hex,
-        entity_id=stored.id,
-        op="delete" if stored.deleted else "upsert",
-        version=stored.version,
-        occurred_at=datetime.now(UTC),
-    )

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from explanation_service.standalone.program import Program
 
@@ -93,6 +93,20 @@ class Process:
                 return True
             time.sleep(_POLL_SECONDS)
         return False
+
+
+@contextlib.contextmanager
+def running(program: Program, seconds: float = 60.0) -> Iterator[Process]:
+    """A program that answers, for the time of the block. Raises RuntimeError with its log when it
+    does not answer within `seconds`."""
+    process = Process(program)
+    try:
+        if not process.wait_until_ready(seconds):
+            log = program.log.read_text(errors="replace")
+            raise RuntimeError(f"{program.name} did not start: {log}")
+        yield process
+    finally:
+        process.stop()
 
 
 async def exit_of(process: Process) -> int:

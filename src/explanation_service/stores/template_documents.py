@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -36,6 +37,17 @@ class StoredTemplate:
     deleted: bool
     updated_at: datetime | None = None
     fault: str | None = None
+
+    def event(self, traceparent: str | None = None) -> ContentEvent:
+        """A new event that makes a worker look at this template, whoever wrote it and when."""
+        return ContentEvent(
+            event_id=uuid4().hex,
+            entity_id=self.id,
+            op="delete" if self.deleted else "upsert",
+            version=self.version,
+            occurred_at=datetime.now(UTC),
+            traceparent=traceparent,
+        )
 
 
 @dataclass(frozen=True, slots=True)
