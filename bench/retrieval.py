@@ -1,12 +1,13 @@
 """Does the search find the rule that answers a question?
 
     python -m bench.retrieval [--rule-book FILE] [--questions FILE] [--model DIR]
-        [--qdrant-url URL] [--rrf-weights DENSE,LEXICAL] [--json] [--no-gate]
+        [--qdrant-url URL] [--weights DENSE,LEXICAL] [--json] [--no-gate]
 
 Indexes the rule book with the worker's own stages into a fresh collection, and asks every question
-through the API's search in the modes lexical, dense and hybrid. The times are those of the search,
-the query's encoding included. Exit code 1 when hybrid finds the right rule first for less than 85%
-of the questions, or for less than the better of its two lanes.
+through the API's search in the modes lexical, dense and hybrid, and, for comparison, with both
+lanes fused by reciprocal rank in Qdrant (rrf). The times are those of the search, the query's
+encoding included. Exit code 1 when hybrid finds the right rule first for less than 85% of the
+questions, or for less than the better of its two lanes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,10 +27,11 @@ from typing import Any, get_args
 from bench.embedded_stores import embedded_qdrant
 from bench.retrieval_questions import QUESTIONS_PATH, Question, read_questions
 from bench.retrieval_scores import DEPTH, Answer, Score, as_json, misses, score_slices, table
-from bench.rule_book_index import indexed
+from bench.rule_book_index import Searchable, indexed
 from explanation_service.content.sample import sample_rule_book_path
-from explanation_service.retrieval import search
-from explanation_service.retrieval.search import Mode
+from explanation_service.retrieval.lexical import encode_query
+from explanation_service.retrieval.search import FUSION_WEIGHTS, Mode, SearchService
+from explanation_service.stores.records import SearchFilters
 from explanation_service.telemetry.logging import configure_logging
 
 LEAST_HIT_AT_1 = 0.85
@@ -37,7 +40,7 @@ MODEL_VARIABLE = "EXPLANATION_TEST_MODEL"
 
 
 async def ask(
-    service: search.SearchService, questions: Sequence[Question], modes: Sequence[Mode] = MODES
+    service: SearchService, questions: Sequence[Question], modes: Sequence[Mode] = MODES
 ) -> list[Answer]:
     """Ask one question at a time. Raises RuntimeError if an answer is of another mode."""
     answers = []
@@ -50,6 +53,21 @@ async def ask(
                 raise RuntimeError(f"asked for {mode}, was answered in mode {result.mode}")
             found = tuple(hit.template_id for hit in result.hits)
             answers.append(Answer(mode, question, found, result.timings_ms["total"]))
+    return answers
+
+
+async def ask_rank_fusion(found: Searchable, questions: Sequence[Question]) -> list[Answer]:
+    """The same questions with both lanes fused by reciprocal rank in Qdrant, for comparison."""
+    answers = []
+    for question in questions:
+        started = time.monotonic()
+        vector = await found.vectors.get(question.text, started)
+        assert vector is not None
+        words = encode_query(question.text)
+        hits = await found.index.search(vector.values, words, SearchFilters(), DEPTH)
+        milliseconds = (time.monotonic() - started) * 1000
+        ids = tuple(hit.template_id for hit in hits)
+        answers.append(Answer("rrf", question, ids, milliseconds))
     return answers
 
 
@@ -68,17 +86,19 @@ def gate(scores: Sequence[Score]) -> list[str]:
 async def run(options: argparse.Namespace, qdrant_url: str) -> list[Answer]:
     """Index and ask."""
     questions = read_questions(options.questions)
-    async with indexed(options.rule_book, options.model, qdrant_url) as service:
-        return await ask(service, questions)
+    async with indexed(options.rule_book, options.model, qdrant_url, options.weights) as found:
+        return [*await ask(found.service, questions), *await ask_rank_fusion(found, questions)]
 
 
-def report(answers: Sequence[Answer], as_one_object: bool) -> list[str]:
+def report(
+    answers: Sequence[Answer], weights: tuple[float, float], as_one_object: bool
+) -> list[str]:
     """Print the scores and the misses of hybrid, and return the gate's faults."""
     scores = score_slices(answers)
     faults = gate(scores)
     if as_one_object:
         found: dict[str, Any] = {
-            "weights": search.FUSION_WEIGHTS,
+            "weights": weights,
             "scores": as_json(scores),
             "misses": list(misses(answers, "hybrid")),
             "faults": faults,
@@ -104,24 +124,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=os.environ.get(MODEL_VARIABLE) or None)
     parser.add_argument("--qdrant-url", help="else the embedded one is started")
     parser.add_argument(
-        "--rrf-weights",
+        "--weights",
         type=_weights,
+        default=FUSION_WEIGHTS,
         metavar="DENSE,LEXICAL",
-        help="weights of the lanes in the fusion, instead of the service's own",
+        help="weights of the lanes in the fusion (default: the service's own, %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="one object instead of lines")
     parser.add_argument("--no-gate", action="store_true", help="exit code 0 whatever is found")
     options = parser.parse_args(arguments)
     if options.model is None:
         parser.error(f"give --model or set {MODEL_VARIABLE}")
-    if options.rrf_weights:
-        search.FUSION_WEIGHTS = options.rrf_weights
     configure_logging("WARNING", "bench")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
         url = options.qdrant_url or stack.enter_context(embedded_qdrant(folder))
         answers = asyncio.run(run(options, url))
-    faults = report(answers, options.json)
+    faults = report(answers, options.weights, options.json)
     return 1 if faults and not options.no_gate else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -64,9 +65,20 @@ class _EncoderVectors(QueryVectorSource):
         return QueryVector(self._encoder.info.revision, tuple(vectors[0].tolist()), "worker")
 
 
+@dataclass(frozen=True)
+class Searchable:
+    """The API's search, and the parts of it for comparisons with other ways to search."""
+
+    service: SearchService
+    index: VectorIndex
+    vectors: QueryVectorSource
+
+
 @asynccontextmanager
-async def indexed(rule_book: Path, model: Path, qdrant_url: str) -> AsyncIterator[SearchService]:
-    """A search over the rule book in a collection of its own, which is deleted at the end."""
+async def indexed(
+    rule_book: Path, model: Path, qdrant_url: str, weights: tuple[float, float]
+) -> AsyncIterator[Searchable]:
+    """The rule book in a collection of its own, which is deleted at the end."""
     client = connect_qdrant(load_settings(qdrant_url=qdrant_url))
     alias = f"bench_{secrets.token_hex(4)}"
     index = VectorIndex(client, alias)
@@ -77,7 +89,9 @@ async def indexed(rule_book: Path, model: Path, qdrant_url: str) -> AsyncIterato
         await index.ensure_collection(encoder.info)
         try:
             await _fill(index, _RuleBookFile(rule_book), encoder, thread)
-            yield SearchService(index, _EncoderVectors(encoder, thread), _BUDGET_MS)
+            vectors = _EncoderVectors(encoder, thread)
+            service = SearchService(index, vectors, _BUDGET_MS, weights)
+            yield Searchable(service, index, vectors)
         finally:
             if collection := await index.collection_name():
                 await client.delete_collection(collection)

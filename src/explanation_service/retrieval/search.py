@@ -43,10 +43,17 @@ class SearchResult:
 class SearchService:
     """Raises StoreUnavailable when Qdrant does not serve; nothing else can fail a search."""
 
-    def __init__(self, index: VectorIndex, vectors: QueryVectorSource, budget_ms: int) -> None:
+    def __init__(
+        self,
+        index: VectorIndex,
+        vectors: QueryVectorSource,
+        budget_ms: int,
+        weights: tuple[float, float] = FUSION_WEIGHTS,
+    ) -> None:
         self._index = index
         self._vectors = vectors
         self._budget = budget_ms / 1000
+        self._weights = weights
 
     async def search(
         self,
@@ -113,4 +120,4 @@ class SearchService:
             self._index.search(vector.values, None, filters, depth),
             self._index.search(None, sparse, filters, depth),
         )
-        return fuse(dense, lexical, limit, FUSION_WEIGHTS, depth), "hybrid"
+        return fuse(dense, lexical, limit, self._weights, depth), "hybrid"
