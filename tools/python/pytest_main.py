@@ -8,6 +8,28 @@ import sys
 import pytest
 
 
+class NoSkips:
+    """In CI a skipped test or file fails its target: there, everything that it needs is had."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._note(report)
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped:
+            print(f"\nskipped, which CI does not allow: {', '.join(self.skipped)}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def main() -> int:
     # Bazel starts tests in the runfiles root of the main repository, where pyproject.toml lies.
     arguments = ["-p", "no:cacheprovider", "--rootdir", os.getcwd(), "-c", "pyproject.toml"]
@@ -16,7 +38,8 @@ def main() -> int:
     if pattern := os.environ.get("TESTBRIDGE_TEST_ONLY"):
         arguments += ["-k", pattern]
     # pytest's 5 (no test collected) stays a failure: a test target without tests is a mistake.
-    return int(pytest.main([*arguments, *sys.argv[1:]]))
+    plugins = [NoSkips()] if os.environ.get("CI") == "true" else []
+    return int(pytest.main([*arguments, *sys.argv[1:]], plugins=plugins))
 
 
 if __name__ == "__main__":
