@@ -19,6 +19,7 @@ from explanation_service.indexing.model_directory import ModelSource
 from explanation_service.indexing.worker import Worker
 from explanation_service.retrieval.query_vectors import QueryVectorSource
 from explanation_service.retrieval.search import SearchService
+from explanation_service.retrieval.worker_presence import REVISION_FRESH, WORKERS_FRESH
 from explanation_service.settings import Settings
 from explanation_service.standalone.ports import free_ports
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
@@ -47,6 +48,21 @@ async def channel(settings: Settings) -> AsyncIterator[Settings]:
     await close(redis)
 
 
+async def until_seen(settings: Settings, alive: bool) -> None:
+    """Until Redis says that a ready worker is there (or none is), and whoever asked it before must
+    ask again."""
+    redis = connect_redis(settings)
+    client = QueryEmbeddingClient(redis, redis)
+    deadline = time.monotonic() + 15
+    while any(one.ready for one in await client.live_workers()) != alive:
+        assert time.monotonic() < deadline, (
+            f"a ready worker should be {'there' if alive else 'gone'}"
+        )
+        await asyncio.sleep(0.02)
+    await close(redis)
+    await asyncio.sleep(WORKERS_FRESH)
+
+
 @contextlib.asynccontextmanager
 async def worker(settings: Settings, encoder: Encoder, role: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
@@ -58,8 +74,7 @@ async def worker(settings: Settings, encoder: Encoder, role: str) -> AsyncIterat
             if task.done():
                 task.result()
             await asyncio.sleep(0.01)
-        # The first heartbeat that says so.
-        await asyncio.sleep(1.6)
+        await until_seen(settings, alive=True)
         yield
     finally:
         stop.set()
@@ -86,11 +101,12 @@ async def test_worker_memory_redis_and_nobody(channel: Settings, encoder: Encode
     async with vectors(channel) as first, vectors(channel) as second:
         assert await source_of(first, "не с глаголами") is None
         async with worker(channel, encoder, "query"):
-            await asyncio.sleep(2)
+            # Asked before there was any worker, so it may rely on that for as long as this.
+            await asyncio.sleep(REVISION_FRESH)
             assert await source_of(first, "не с глаголами") == "worker"
             assert await source_of(first, " не  с глаголами") == "lru"
             assert await source_of(second, "не с глаголами") == "redis"
-        await asyncio.sleep(0.6)
+        await until_seen(channel, alive=False)
         started = time.monotonic()
         assert await source_of(second, "когда ставится тире") is None
         assert time.monotonic() - started < 1, "nobody should wait for a worker that has gone"
@@ -122,7 +138,7 @@ async def test_a_search_is_hybrid_with_a_worker_and_degraded_without(
                 found = await search.search("как пишется не с глаголом", 3)
                 assert (found.mode, found.degraded) == ("hybrid", False)
                 assert found.hits[0].template_id == "ne-verbs"
-            await asyncio.sleep(0.6)
+            await until_seen(channel, alive=False)
             alone = await search.search("мягкий знак в инфинитиве глаголов", 3)
             assert (alone.mode, alone.degraded) == ("lexical", True)
             assert alone.hits[0].template_id == "tsya"
