@@ -126,7 +126,12 @@ class Bench:
             yield encoder
         finally:
             stop.set()
-            await asyncio.wait_for(task, 15)
+            await asyncio.wait({task}, timeout=15)
+            if not task.done():
+                for one in asyncio.all_tasks():
+                    one.print_stack()
+            assert task.done(), "the worker did not stop, its tasks are listed on standard error"
+            task.result()
 
     async def in_step(self) -> bool:
         """Whether the index holds the published templates in their newest versions, and no more,

@@ -15,6 +15,7 @@ from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.plan import Plan
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.reader import Reader
+from explanation_service.indexing.tasks import end
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -80,9 +81,7 @@ class Consumer:
                 if stage.done() and not stage.cancelled():
                     stage.result()
         finally:
-            for task in (*stages, stopping):
-                task.cancel()
-            await asyncio.gather(*stages, stopping, return_exceptions=True)
+            await end(*stages, stopping)
         if len(self._in_hand):
             log.warning("left to the other workers", templates=len(self._in_hand))
 
@@ -107,9 +106,7 @@ class Consumer:
     async def _wait_for(self, finished: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (finished, self._stop)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        await end(*waits)
 
     async def _prepare(self, works: Sequence[Work]) -> list[Plan]:
         """The plans; a template whose preparation fails is released and comes back later."""

@@ -27,6 +27,7 @@ from explanation_service.indexing.query_lane import QueryLane
 from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
 from explanation_service.indexing.readiness import Readiness
 from explanation_service.indexing.replay import replay_differences, restore_group
+from explanation_service.indexing.tasks import end
 from explanation_service.settings import Settings
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
@@ -169,10 +170,10 @@ class Worker:
         task = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
         if task.done():
+            stopping.cancel()
             return task.result()
-        task.cancel()
+        await end(task, stopping)
         return None
 
 
@@ -200,9 +201,7 @@ async def _run_together(
                     raise RuntimeError("a background task of the worker ended")
             open_mains -= done
     finally:
-        for task in (*mains, *others):
-            task.cancel()
-        await asyncio.gather(*mains, *others, return_exceptions=True)
+        await end(*mains, *others)
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
