@@ -36,8 +36,11 @@ exec "$root/lib/{triple}/{loader}" --argv0 "$self" \\
 
 def _cpython_impl(repository_ctx):
     lock = json.decode(repository_ctx.read(repository_ctx.attr.lock))
+    parts = json.decode(repository_ctx.read(repository_ctx.attr.packages))["interpreter"]
     architecture = repository_ctx.attr.architecture
     for package in lock["packages"][architecture]:
+        if package["name"] not in parts:
+            continue
         deb = package["name"] + ".deb"
         fetch_package(repository_ctx, package, lock["release"], deb)
         unpack_package(repository_ctx, deb, "root")
@@ -72,6 +75,7 @@ cpython = repository_rule(
     attrs = {
         "architecture": attr.string(doc = "Debian architecture", mandatory = True),
         "lock": attr.label(doc = "packages.lock.json", mandatory = True),
+        "packages": attr.label(doc = "packages.json", mandatory = True),
         "precompile": attr.bool(doc = "Compile the standard library; needs a host of the same architecture"),
         "_build": attr.label(default = "//tools/python:cpython.BUILD"),
     },
@@ -83,6 +87,7 @@ def _interpreter_impl(module_ctx):
             name = "cpython_" + architecture,
             architecture = architecture,
             lock = "//tools/debian:packages.lock.json",
+            packages = "//tools/debian:packages.json",
             precompile = architecture == {"aarch64": "arm64", "arm64": "arm64"}.get(module_ctx.os.arch, "amd64"),
         )
 

@@ -1,0 +1,168 @@
+"""What is in the shipped images, read from the artefacts themselves; no engine is needed."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+IMAGES = ["api", "worker"]
+LAYERS = {
+    "api": ["base", "interpreter", "third_party", "application"],
+    "worker": ["base", "interpreter", "third_party", "ml", "model", "application"],
+}
+SITE_PACKAGES = "usr/local/lib/python3.11/dist-packages"
+ML_PACKAGES = {
+    "onnxruntime",
+    "safetensors",
+    "scipy",
+    "sentence_transformers",
+    "sklearn",
+    "tokenizers",
+    "torch",
+    "transformers",
+}
+# Bytes, compressed: what a registry keeps and a client pulls.
+COMPRESSED_LIMIT = {"api": 66_000_000, "worker": 620_000_000}
+APPLICATION_LIMIT = 320_000
+
+
+def blob(image: str, digest: str) -> Path:
+    return Path("images") / image / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+@cache
+def manifest(image: str) -> dict[str, Any]:
+    index = json.loads((Path("images") / image / "index.json").read_text())
+    result: dict[str, Any] = json.loads(blob(image, index["manifests"][0]["digest"]).read_text())
+    return result
+
+
+def config(image: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(
+        blob(image, manifest(image)["config"]["digest"]).read_text()
+    )
+    return result
+
+
+@cache
+def members(digest: str, image: str) -> list[tarfile.TarInfo]:
+    with tarfile.open(blob(image, digest)) as archive:
+        return archive.getmembers()
+
+
+def layer(image: str, name: str) -> list[tarfile.TarInfo]:
+    digest = manifest(image)["layers"][LAYERS[image].index(name)]["digest"]
+    return members(digest, image)
+
+
+def everything(image: str) -> dict[str, tarfile.TarInfo]:
+    return {member.name: member for name in LAYERS[image] for member in layer(image, name)}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_layers_are_those_that_are_meant(image: str) -> None:
+    assert len(manifest(image)["layers"]) == len(LAYERS[image])
+
+
+def test_both_images_share_base_interpreter_and_third_party() -> None:
+    shared = [[one["digest"] for one in manifest(image)["layers"][:3]] for image in IMAGES]
+    assert shared[0] == shared[1]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_no_shell_and_no_package_manager(image: str) -> None:
+    names = {Path(name).name for name in everything(image) if "/bin/" in f"/{name}"}
+    assert "python3.11" in names
+    assert not names & {"sh", "bash", "dash", "busybox", "apt", "apt-get", "dpkg", "pip", "pip3"}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_owners_and_modes(image: str) -> None:
+    for name, member in everything(image).items():
+        assert not member.mode & 0o6000, f"{name} is setuid or setgid"
+        assert member.mtime == 0, name
+        if name == "home/nonroot":
+            assert (member.uid, member.gid, member.mode) == (65532, 65532, 0o700)
+        else:
+            assert (member.uid, member.gid) == (0, 0), name
+        if name != "tmp" and not member.issym():
+            assert not member.mode & 0o022, f"{name} can be written by others"
+    assert everything(image)["tmp"].mode == 0o1777
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_links_stay_in_the_image_and_lead_somewhere(image: str) -> None:
+    files = everything(image)
+    # Of packages that are left out on purpose.
+    dangling = {"usr/bin/pdb3.11", "usr/share/bug"}
+    for name, member in files.items():
+        if not member.issym() or name in dangling or name.startswith("usr/share/"):
+            continue
+        start = Path("/") if member.linkname.startswith("/") else Path("/", name).parent
+        target = Path(start, member.linkname).as_posix()
+        parts: list[str] = []
+        for part in target.strip("/").split("/"):
+            if part == "..":
+                parts.pop()
+            else:
+                parts.append(part)
+        assert "/".join(parts) in files, f"{name} -> {member.linkname}"
+
+
+def packages(members_of_layer: list[tarfile.TarInfo]) -> set[str]:
+    prefix = SITE_PACKAGES + "/"
+    return {
+        member.name.removeprefix(prefix).split("/")[0]
+        for member in members_of_layer
+        if member.name.startswith(prefix)
+    }
+
+
+def test_the_api_has_no_ml() -> None:
+    carried = packages(layer("api", "third_party"))
+    assert {"fastapi", "qdrant_client", "redis"} <= carried
+    assert not carried & ML_PACKAGES
+
+
+def test_the_ml_layer_has_what_the_worker_adds() -> None:
+    carried = packages(layer("worker", "ml"))
+    assert {"torch", "sentence_transformers", "tokenizers"} <= carried
+    assert not {name for name in carried if name.startswith(("nvidia", "triton"))}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_all_sources_are_compiled(image: str) -> None:
+    names = {member.name for member in layer(image, "application")}
+    sources = {name for name in names if name.endswith(".py")}
+    assert f"app/explanation_service/{'api' if image == 'api' else 'indexing'}/__main__.py" in names
+    assert "app/explanation_service/healthcheck.py" in names
+    for source in sources:
+        path = Path(source)
+        assert f"{path.parent}/__pycache__/{path.stem}.cpython-311.pyc" in names
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_scanners_find_the_packages(image: str) -> None:
+    status = "var/lib/dpkg/status.d/"
+    found = {name.removeprefix(status) for name in everything(image) if name.startswith(status)}
+    assert {"libc6", "libssl3", "python3.11-minimal", "ca-certificates"} <= found
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_started_as_nobody_without_a_shell(image: str) -> None:
+    settings = config(image)["config"]
+    assert settings["User"] == "65532"
+    assert settings["Entrypoint"][:2] == ["/usr/bin/python3.11", "-m"]
+    assert "Cmd" not in settings
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_size(image: str) -> None:
+    sizes = [one["size"] for one in manifest(image)["layers"]]
+    assert sum(sizes) < COMPRESSED_LIMIT[image]
+    assert sizes[-1] < APPLICATION_LIMIT, "what an edit makes a registry's clients pull"

@@ -1,0 +1,129 @@
+"""Layers of the images: Debian packages, third-party packages, a program's own source, folders.
+
+Each action has only its own layer's files as inputs, so that an edit in src makes one layer anew.
+"""
+
+load("@rules_python//python:py_info.bzl", "PyInfo")
+
+# Where the interpreter of Debian's packages looks for what is installed beside it.
+SITE_PACKAGES = "/usr/local/lib/python3.11/dist-packages"
+SOURCE = "/app"
+
+def _write_layer(ctx, inputs, packages = [], trees = [], files = [], texts = {}, left_out = [], compiled = []):
+    specification = ctx.actions.declare_file(ctx.label.name + ".layer.json")
+    ctx.actions.write(specification, json.encode({
+        "compile": compiled,
+        "files": files,
+        "left_out": left_out,
+        "packages": packages,
+        "texts": texts,
+        "trees": trees,
+    }))
+    layer = ctx.actions.declare_file(ctx.label.name + ".tar.gz")
+    ctx.actions.run(
+        executable = ctx.executable._layer,
+        arguments = [specification.path, layer.path],
+        inputs = [specification] + inputs,
+        outputs = [layer],
+        mnemonic = "ImageLayer",
+        progress_message = "Writing image layer %{label}",
+    )
+    return [DefaultInfo(files = depset([layer]))]
+
+_TOOL = {
+    "_layer": attr.label(default = "//tools/image:layer", cfg = "exec", executable = True),
+}
+
+def _debian_layer_impl(ctx):
+    return _write_layer(
+        ctx,
+        inputs = ctx.files.packages,
+        packages = [file.path for file in ctx.files.packages],
+        texts = {name: json.decode(value) for name, value in ctx.attr.texts.items()},
+        left_out = ctx.attr.left_out,
+        compiled = ctx.attr.compiled,
+    )
+
+_debian_layer = rule(
+    implementation = _debian_layer_impl,
+    attrs = {
+        "compiled": attr.string_list(),
+        "left_out": attr.string_list(),
+        "packages": attr.label_list(allow_files = [".deb"]),
+        "texts": attr.string_dict(),
+    } | _TOOL,
+)
+
+def debian_layer(name, texts = {}, **kwargs):
+    """A layer of Debian packages and of small files of our own.
+
+    Args:
+      name: of the target, NAME.tar.gz is its output
+      texts: path -> (content, octal mode, owner); a path that ends with a slash is a folder
+      **kwargs: packages (.deb files), left_out (patterns of paths), compiled (folders whose Python
+        sources get bytecode)
+    """
+    _debian_layer(
+        name = name,
+        texts = {path: json.encode(list(value)) for path, value in texts.items()},
+        **kwargs
+    )
+
+def _wheel_trees(program):
+    files = program[DefaultInfo].default_runfiles.files.to_list()
+    return [file for file in files if file.is_directory and file.basename == "site-packages"]
+
+def _third_party_layer_impl(ctx):
+    below = {file: True for program in ctx.attr.without for file in _wheel_trees(program)}
+    trees = [file for file in _wheel_trees(ctx.attr.program) if file not in below]
+    return _write_layer(
+        ctx,
+        inputs = trees,
+        trees = sorted([[file.path, SITE_PACKAGES] for file in trees]),
+        left_out = ctx.attr.left_out,
+    )
+
+third_party_layer = rule(
+    implementation = _third_party_layer_impl,
+    doc = "The third-party packages of a program's closure, in one real site-packages directory.",
+    attrs = {
+        "left_out": attr.string_list(doc = "patterns of paths that no program opens"),
+        "program": attr.label(mandatory = True, providers = [PyInfo]),
+        "without": attr.label_list(doc = "programs whose packages lie in a layer below", providers = [PyInfo]),
+    } | _TOOL,
+)
+
+def _application_layer_impl(ctx):
+    files = [
+        file
+        for file in ctx.attr.program[DefaultInfo].default_runfiles.files.to_list()
+        if file.short_path.startswith("src/") and not file.is_directory and file.is_source
+    ]
+    return _write_layer(
+        ctx,
+        inputs = files,
+        files = sorted([[file.path, SOURCE + file.short_path.removeprefix("src")] for file in files]),
+        compiled = [SOURCE],
+    )
+
+application_layer = rule(
+    implementation = _application_layer_impl,
+    doc = "This repository's own source in a program's closure.",
+    attrs = {"program": attr.label(mandatory = True, providers = [PyInfo])} | _TOOL,
+)
+
+def _folder_layer_impl(ctx):
+    return _write_layer(
+        ctx,
+        inputs = [ctx.file.folder],
+        trees = [[ctx.file.folder.path, ctx.attr.destination]],
+    )
+
+folder_layer = rule(
+    implementation = _folder_layer_impl,
+    doc = "A folder that an action made, at a place in the image.",
+    attrs = {
+        "destination": attr.string(mandatory = True),
+        "folder": attr.label(allow_single_file = True, mandatory = True),
+    } | _TOOL,
+)
