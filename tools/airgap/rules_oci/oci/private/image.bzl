@@ -1,6 +1,19 @@
 """oci_image: an OCI image layout from a base and tars."""
 
+def _describe(ctx, position, tar):
+    description = ctx.actions.declare_file("{}.layer{}.json".format(ctx.label.name, position))
+    ctx.actions.run(
+        executable = ctx.executable._write,
+        arguments = ["describe", tar.path, description.path],
+        inputs = [tar],
+        outputs = [description],
+        mnemonic = "OciLayer",
+        progress_message = "Describing layer %{input}",
+    )
+    return description
+
 def _oci_image_rule_impl(ctx):
+    descriptions = [_describe(ctx, position, tar) for position, tar in enumerate(ctx.files.tars)]
     layout = ctx.actions.declare_directory(ctx.label.name)
     digest = ctx.actions.declare_file(ctx.label.name + ".sha256")
     request = ctx.actions.declare_file(ctx.label.name + ".request.json")
@@ -19,13 +32,13 @@ def _oci_image_rule_impl(ctx):
             "WorkingDir": ctx.attr.workdir,
         },
         "created_by": "bazel build " + str(ctx.label),
-        "layers": [tar.path for tar in ctx.files.tars],
+        "layers": [[tar.path, description.path] for tar, description in zip(ctx.files.tars, descriptions)],
         "os": ctx.attr.os,
     }))
     ctx.actions.run(
         executable = ctx.executable._write,
         arguments = [request.path, layout.path, digest.path],
-        inputs = [request] + ctx.files.tars + ([base] if base else []),
+        inputs = [request] + ctx.files.tars + descriptions + ([base] if base else []),
         outputs = [layout, digest],
         mnemonic = "OciImage",
         progress_message = "Writing image %{label}",
