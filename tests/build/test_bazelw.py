@@ -38,6 +38,7 @@ class Checkout:
                 "PATH": f"{self.commands}:{SYSTEM_PATH}",
                 "HOME": str(self.cache),
                 "EXPLANATION_CACHE": str(self.cache),
+                "EXPLANATION_ENGINE": "none",
                 **environment,
             },
             capture_output=True,
@@ -149,3 +150,56 @@ def test_arguments_reach_bazel_inside_the_root(checkout: Checkout) -> None:
     )
     assert result.returncode == 7
     assert result.stdout.rstrip().endswith("airgap.bazelrc run //:x -- --help")
+
+
+class Engine:
+    """Stand-ins for docker and dockerd: the client answers once the daemon has been started."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self.started = checkout.commands / "started"
+        self._checkout = checkout
+        checkout.command("bazel", "echo built")
+        checkout.command("iptables", "exit 0")
+        checkout.command("docker", f"[ -e {self.started} ]")
+        checkout.command("dockerd", f'echo "$*" >{self.started}; sleep 1')
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        lane = {"EXPLANATION_LANE": "online", "EXPLANATION_ENGINE": ""}
+        return self._checkout.run(*arguments, **lane | environment)
+
+
+@pytest.fixture
+def engine(checkout: Checkout) -> Engine:
+    return Engine(checkout)
+
+
+@pytest.mark.parametrize("target", ["//...", "//tests/...", "//images:api_load"])
+def test_a_container_engine_is_started_where_one_is_needed(engine: Engine, target: str) -> None:
+    first = engine.run("test", target)
+    assert "started a container engine" in one_sentence(first.stderr)
+    assert "--data-root" in engine.started.read_text()
+    second = engine.run("test", target)
+    assert (second.stdout, second.stderr) == ("built\n", "")
+
+
+def test_no_engine_is_started_for_what_needs_none(engine: Engine) -> None:
+    engine.run("run", "//:standalone")
+    engine.run("test", "//tests/unit/...")
+    engine.run("test", "//...", EXPLANATION_ENGINE="none")
+    engine.run("test", "//...", DOCKER_HOST="tcp://127.0.0.1:1")
+    assert not engine.started.exists()
+
+
+def test_an_engine_that_does_not_start_stops_no_build(checkout: Checkout, engine: Engine) -> None:
+    checkout.command("dockerd", "echo no kernel support; exit 1")
+    result = engine.run("test", "//...")
+    assert result.stdout == "built\n"
+    assert "no kernel support" in result.stderr
+    assert "did not start" in one_sentence(result.stderr)
+
+
+def test_who_is_not_root_is_told_how_to_get_an_engine(checkout: Checkout, engine: Engine) -> None:
+    checkout.command("id", "echo 1000")
+    result = engine.run("test", "//...")
+    assert result.stdout == "built\n"
+    assert "DOCKER_HOST" in one_sentence(result.stderr)

@@ -76,9 +76,6 @@ APT
     sh -c "apt-get update -q && apt-get install -q -y $packages && apt-get clean"
 }
 
-# The container engine is needed by image tests only (images/); nothing to do until they exist.
-provision_engine() { :; }
-
 # Runs a command inside the root with the host's own folders at their own paths.
 enter_root() {
   local binds=() path
