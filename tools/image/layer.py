@@ -8,7 +8,7 @@ Folders are read in place, so that a layer of 750 MB needs neither that much mem
 
 from __future__ import annotations
 
-import gzip
+import io
 import json
 import os
 import py_compile
@@ -17,44 +17,19 @@ import stat
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-# Measured on the ML layer: level 6 costs a third of level 9's time and 1 % more bytes.
-COMPRESSION_LEVEL = 6
-_AR_MAGIC = b"!<arch>\n"
-_AR_HEADER = 60
+import deflate
 
+from tools.image.debian_package import unpack_package
+from tools.image.loader_cache import libraries, loader_cache
+from tools.image.stripped import StrippedFile, loaded_part
 
-def ar_members(package: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the members of a .deb, which is an ar archive (deb(5))."""
-    with package.open("rb") as stream:
-        if stream.read(len(_AR_MAGIC)) != _AR_MAGIC:
-            raise ValueError(f"{package.name} is no Debian package")
-        while header := stream.read(_AR_HEADER):
-            size = int(header[48:58])
-            yield header[:16].decode().strip().rstrip("/"), stream.read(size)
-            stream.read(size % 2)
-
-
-def unpack_package(package: Path, root: Path) -> None:
-    """Unpack the files below `root` and leave the control record where scanners look for it."""
-    for name, data in ar_members(package):
-        if not name.startswith(("control.tar", "data.tar")):
-            continue
-        with tarfile.open(fileobj=BytesIO(data)) as archive:
-            if name.startswith("data.tar"):
-                archive.extractall(root)
-                continue
-            member = archive.extractfile("./control")
-            assert member is not None
-            control = member.read()
-            status = root / "var/lib/dpkg/status.d" / package.name.removesuffix(".deb")
-            status.parent.mkdir(parents=True, exist_ok=True)
-            status.write_bytes(control)
+# A gzip file may have several members; each is compressed alone, so that memory stays small.
+_MEMBER = 8 << 20
 
 
 def compile_source(source: Path, installed: str, folder: Path) -> Path | None:
@@ -77,8 +52,10 @@ def compile_source(source: Path, installed: str, folder: Path) -> Path | None:
 class Layer:
     """What goes into the tar, by its name there without a leading slash."""
 
-    def __init__(self, left_out: list[str]) -> None:
+    def __init__(self, left_out: list[str], kept: list[str], strip: bool) -> None:
         self._left_out = left_out
+        self._kept = kept
+        self._strip = strip
         self._sources: dict[str, Path | bytes] = {}
         self._attributes: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
@@ -93,19 +70,24 @@ class Layer:
             name = str(PurePosixPath(destination.strip("/")) / path.relative_to(folder).as_posix())
             if path.is_dir() and not path.is_symlink():
                 continue
-            if any(fnmatch(name, pattern) for pattern in self._left_out):
+            if self._is_left_out(name):
                 continue
             if keep_links and path.is_symlink():
                 self._links[name] = os.readlink(path)
             self._sources.setdefault(name, path)
 
+    def _is_left_out(self, name: str) -> bool:
+        if not any(fnmatch(name, pattern) for pattern in self._left_out):
+            return False
+        return not any(fnmatch(name, pattern) for pattern in self._kept)
+
     def add_file(self, path: Path, name: str) -> None:
         """Add one file; the patterns of what is left out do not apply."""
         self._sources[name.lstrip("/")] = path
 
-    def add_text(self, name: str, text: str, mode: int, owner: int) -> None:
-        """Add a text; a name that ends with a slash is an empty folder."""
-        self._sources[name.strip("/")] = b"/" if name.endswith("/") else text.encode()
+    def add_bytes(self, name: str, data: bytes, mode: int = 0o644, owner: int = 0) -> None:
+        """Add a small file; a name that ends with a slash is an empty folder."""
+        self._sources[name.strip("/")] = b"/" if name.endswith("/") else data
         self._attributes[name.strip("/")] = (mode, owner)
 
     def compile_all(self, root: str, folder: Path) -> None:
@@ -148,13 +130,40 @@ class Layer:
             status = source.stat()
             member.size = status.st_size
             member.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+            part = loaded_part(source) if self._strip else None
             with source.open("rb") as content:
-                archive.addfile(member, content)
+                if part is None:
+                    archive.addfile(member, content)
+                else:
+                    head, member.size = part
+                    archive.addfile(member, StrippedFile(head, content))
+
+
+class GzipStream(io.RawIOBase):
+    """A deterministic gzip file: no name, no time."""
+
+    def __init__(self, sink: BinaryIO, level: int) -> None:
+        self._sink = sink
+        self._level = level
+        self._pending = bytearray()
+
+    def write(self, data: Any) -> int:
+        self._pending += data
+        while len(self._pending) >= _MEMBER:
+            self._sink.write(deflate.gzip_compress(bytes(self._pending[:_MEMBER]), self._level))
+            del self._pending[:_MEMBER]
+        return len(data)
+
+    def close(self) -> None:
+        if self._pending:
+            self._sink.write(deflate.gzip_compress(bytes(self._pending), self._level))
+            self._pending.clear()
+        super().close()
 
 
 def make_layer(specification: dict[str, Any], scratch: Path) -> Layer:
     """Collect what the specification names; `scratch` must outlive the writing."""
-    layer = Layer(specification["left_out"])
+    layer = Layer(specification["left_out"], specification["kept"], specification["strip"])
     root = scratch / "root"
     for package in specification["packages"]:
         unpack_package(Path(package), root)
@@ -163,13 +172,16 @@ def make_layer(specification: dict[str, Any], scratch: Path) -> Layer:
         bundle = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))
         if bundle:
             certificates = "".join(path.read_text().strip() + "\n" for path in bundle)
-            layer.add_text("etc/ssl/certs/ca-certificates.crt", certificates, 0o644, 0)
+            layer.add_bytes("etc/ssl/certs/ca-certificates.crt", certificates.encode())
     for folder, destination in specification["trees"]:
         layer.add_tree(Path(folder), destination)
     for path, name in specification["files"]:
         layer.add_file(Path(path), name)
     for name, (text, mode, owner) in specification["texts"].items():
-        layer.add_text(name, text, int(mode, 8), owner)
+        layer.add_bytes(name, text.encode(), int(mode, 8), owner)
+    if cached := specification["loader_cache"]:
+        found = libraries(map(Path, cached["packages"]), cached["architecture"])
+        layer.add_bytes("etc/ld.so.cache", loader_cache(found, cached["architecture"]))
     compiled = scratch / "compiled"
     compiled.mkdir()
     for folder in specification["compile"]:
@@ -184,7 +196,7 @@ def main() -> int:
         layer = make_layer(specification, scratch)
         with (
             Path(sys.argv[2]).open("wb") as sink,
-            gzip.GzipFile("", "wb", COMPRESSION_LEVEL, sink, mtime=0) as stream,
+            GzipStream(sink, specification["compression"]) as stream,
         ):
             layer.write(stream)  # type: ignore[arg-type]
     finally:

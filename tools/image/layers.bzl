@@ -9,16 +9,20 @@ load("@rules_python//python:py_info.bzl", "PyInfo")
 SITE_PACKAGES = "/usr/local/lib/python3.11/dist-packages"
 SOURCE = "/app"
 
-def _write_layer(ctx, inputs, packages = [], trees = [], files = [], texts = {}, left_out = [], compiled = []):
+def _write_layer(ctx, inputs, **parts):
     specification = ctx.actions.declare_file(ctx.label.name + ".layer.json")
     ctx.actions.write(specification, json.encode({
-        "compile": compiled,
-        "files": files,
-        "left_out": left_out,
-        "packages": packages,
-        "texts": texts,
-        "trees": trees,
-    }))
+        "compile": [],
+        "compression": ctx.attr.compression,
+        "files": [],
+        "kept": [],
+        "left_out": [],
+        "loader_cache": None,
+        "packages": [],
+        "strip": False,
+        "texts": {},
+        "trees": [],
+    } | parts))
     layer = ctx.actions.declare_file(ctx.label.name + ".tar.gz")
     ctx.actions.run(
         executable = ctx.executable._layer,
@@ -31,24 +35,34 @@ def _write_layer(ctx, inputs, packages = [], trees = [], files = [], texts = {},
     return [DefaultInfo(files = depset([layer]))]
 
 _TOOL = {
+    "compression": attr.int(
+        default = 6,
+        doc = "libdeflate's level, 1 to 12; docs/performance.md has what each costs",
+    ),
     "_layer": attr.label(default = "//tools/image:layer", cfg = "exec", executable = True),
 }
 
 def _debian_layer_impl(ctx):
     return _write_layer(
         ctx,
-        inputs = ctx.files.packages,
+        inputs = depset(ctx.files.packages + ctx.files.loader_cache_packages).to_list(),
         packages = [file.path for file in ctx.files.packages],
         texts = {name: json.decode(value) for name, value in ctx.attr.texts.items()},
         left_out = ctx.attr.left_out,
-        compiled = ctx.attr.compiled,
+        loader_cache = {
+            "architecture": ctx.attr.architecture,
+            "packages": [file.path for file in ctx.files.loader_cache_packages],
+        } if ctx.files.loader_cache_packages else None,
+        **{"compile": ctx.attr.compiled}
     )
 
 _debian_layer = rule(
     implementation = _debian_layer_impl,
     attrs = {
+        "architecture": attr.string(default = "amd64"),
         "compiled": attr.string_list(),
         "left_out": attr.string_list(),
+        "loader_cache_packages": attr.label_list(allow_files = [".deb"]),
         "packages": attr.label_list(allow_files = [".deb"]),
         "texts": attr.string_dict(),
     } | _TOOL,
@@ -60,8 +74,9 @@ def debian_layer(name, texts = {}, **kwargs):
     Args:
       name: of the target, NAME.tar.gz is its output
       texts: path -> (content, octal mode, owner); a path that ends with a slash is a folder
-      **kwargs: packages (.deb files), left_out (patterns of paths), compiled (folders whose Python
-        sources get bytecode)
+      **kwargs: packages (.deb files), architecture (amd64, arm64), left_out (patterns of paths),
+        compiled (folders whose Python sources get bytecode), loader_cache_packages (those whose
+        libraries /etc/ld.so.cache names)
     """
     _debian_layer(
         name = name,
@@ -81,35 +96,46 @@ def _third_party_layer_impl(ctx):
         inputs = trees,
         trees = sorted([[file.path, SITE_PACKAGES] for file in trees]),
         left_out = ctx.attr.left_out,
+        kept = ctx.attr.kept,
+        strip = True,
     )
 
 third_party_layer = rule(
     implementation = _third_party_layer_impl,
     doc = "The third-party packages of a program's closure, in one real site-packages directory.",
     attrs = {
+        "kept": attr.string_list(doc = "patterns of paths that stay though left_out names them"),
         "left_out": attr.string_list(doc = "patterns of paths that no program opens"),
         "program": attr.label(mandatory = True, providers = [PyInfo]),
         "without": attr.label_list(doc = "programs whose packages lie in a layer below", providers = [PyInfo]),
     } | _TOOL,
 )
 
-def _application_layer_impl(ctx):
-    files = [
-        file
-        for file in ctx.attr.program[DefaultInfo].default_runfiles.files.to_list()
+def _own_sources(targets):
+    return {
+        file: True
+        for target in targets
+        for file in target[DefaultInfo].default_runfiles.files.to_list()
         if file.short_path.startswith("src/") and not file.is_directory and file.is_source
-    ]
+    }
+
+def _application_layer_impl(ctx):
+    below = _own_sources(ctx.attr.without)
+    files = [file for file in _own_sources(ctx.attr.programs) if file not in below]
     return _write_layer(
         ctx,
         inputs = files,
         files = sorted([[file.path, SOURCE + file.short_path.removeprefix("src")] for file in files]),
-        compiled = [SOURCE],
+        **{"compile": [SOURCE]}
     )
 
 application_layer = rule(
     implementation = _application_layer_impl,
-    doc = "This repository's own source in a program's closure.",
-    attrs = {"program": attr.label(mandatory = True, providers = [PyInfo])} | _TOOL,
+    doc = "This repository's own source in the closure of programs or libraries.",
+    attrs = {
+        "programs": attr.label_list(mandatory = True, providers = [PyInfo]),
+        "without": attr.label_list(doc = "those whose source lies in a layer below", providers = [PyInfo]),
+    } | _TOOL,
 )
 
 def _folder_layer_impl(ctx):

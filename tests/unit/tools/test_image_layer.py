@@ -8,12 +8,14 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from tools.image.layer import make_layer, unpack_package
+from tools.image.debian_package import unpack_package
+from tools.image.layer import make_layer
 
 
 def specification(**parts: Any) -> dict[str, Any]:
     empty: dict[str, Any] = {"packages": [], "trees": [], "files": [], "texts": {}}
-    return {**empty, "compile": [], "left_out": [], **parts}
+    empty |= {"compile": [], "kept": [], "left_out": [], "loader_cache": None, "strip": False}
+    return empty | parts
 
 
 def written(scratch: Path, **parts: Any) -> bytes:
