@@ -90,6 +90,11 @@ class Layer:
         self._sources[name.strip("/")] = b"/" if name.endswith("/") else data
         self._attributes[name.strip("/")] = (mode, owner)
 
+    def add_link(self, name: str, target: str) -> None:
+        """Add a symbolic link."""
+        self._sources[name.strip("/")] = b""
+        self._links[name.strip("/")] = target
+
     def compile_all(self, root: str, folder: Path) -> None:
         """Add bytecode for every source below `root` that has none."""
         for name, source in sorted(self._sources.items()):
@@ -120,12 +125,12 @@ class Layer:
         if source == b"/":
             member.type, member.mode = tarfile.DIRTYPE, mode or 0o755
             archive.addfile(member)
-        elif isinstance(source, bytes):
-            member.size, member.mode = len(source), mode or 0o644
-            archive.addfile(member, BytesIO(source))
         elif name in self._links:
             member.type, member.linkname, member.mode = tarfile.SYMTYPE, self._links[name], 0o777
             archive.addfile(member)
+        elif isinstance(source, bytes):
+            member.size, member.mode = len(source), mode or 0o644
+            archive.addfile(member, BytesIO(source))
         else:
             status = source.stat()
             member.size = status.st_size
@@ -179,6 +184,8 @@ def make_layer(specification: dict[str, Any], scratch: Path) -> Layer:
         layer.add_file(Path(path), name)
     for name, (text, mode, owner) in specification["texts"].items():
         layer.add_bytes(name, text.encode(), int(mode, 8), owner)
+    for name, target in specification["links"].items():
+        layer.add_link(name, target)
     if cached := specification["loader_cache"]:
         found = libraries(map(Path, cached["packages"]), cached["architecture"])
         layer.add_bytes("etc/ld.so.cache", loader_cache(found, cached["architecture"]))

@@ -17,6 +17,7 @@ def _write_layer(ctx, inputs, **parts):
         "files": [],
         "kept": [],
         "left_out": [],
+        "links": {},
         "loader_cache": None,
         "packages": [],
         "strip": False,
@@ -49,6 +50,7 @@ def _debian_layer_impl(ctx):
         packages = [file.path for file in ctx.files.packages],
         texts = {name: json.decode(value) for name, value in ctx.attr.texts.items()},
         left_out = ctx.attr.left_out,
+        links = ctx.attr.links,
         loader_cache = {
             "architecture": ctx.attr.architecture,
             "packages": [file.path for file in ctx.files.loader_cache_packages],
@@ -62,6 +64,7 @@ _debian_layer = rule(
         "architecture": attr.string(default = "amd64"),
         "compiled": attr.string_list(),
         "left_out": attr.string_list(),
+        "links": attr.string_dict(doc = "path -> what the symbolic link says"),
         "loader_cache_packages": attr.label_list(allow_files = [".deb"]),
         "packages": attr.label_list(allow_files = [".deb"]),
         "texts": attr.string_dict(),
@@ -75,7 +78,7 @@ def debian_layer(name, texts = {}, **kwargs):
       name: of the target, NAME.tar.gz is its output
       texts: path -> (content, octal mode, owner); a path that ends with a slash is a folder
       **kwargs: packages (.deb files), architecture (amd64, arm64), left_out (patterns of paths),
-        compiled (folders whose Python sources get bytecode), loader_cache_packages (those whose
+        links (path -> target), compiled (folders whose Python sources get bytecode), loader_cache_packages (those whose
         libraries /etc/ld.so.cache names)
     """
     _debian_layer(

@@ -14,7 +14,8 @@ from tools.image.layer import make_layer
 
 def specification(**parts: Any) -> dict[str, Any]:
     empty: dict[str, Any] = {"packages": [], "trees": [], "files": [], "texts": {}}
-    empty |= {"compile": [], "kept": [], "left_out": [], "loader_cache": None, "strip": False}
+    empty |= {"compile": [], "kept": [], "left_out": [], "links": {}}
+    empty |= {"loader_cache": None, "strip": False}
     return empty | parts
 
 

@@ -4,7 +4,8 @@
     write_image REQUEST_JSON OUTPUT_DIRECTORY DIGEST_FILE
 
 A layer is described by an action of its own, so that an edit in another layer does not read it
-again (5 s for 460 MB). Deterministic: no clock, no host facts; `created` is the epoch, as rules_oci has it.
+again (5 s for 460 MB). Deterministic: no clock, no host facts; `created` is the epoch, as rules_oci
+has it.
 """
 
 from __future__ import annotations
