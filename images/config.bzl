@@ -172,6 +172,9 @@ KEPT_OF_PACKAGES = [
 # Compression of the layers that every client of the API pulls: 4 % less than the default, for 10 s.
 SMALLEST = 10
 
+# As in pyproject.toml and MODULE.bazel.
+VERSION = "0.1.0"
+
 NONROOT = 65532
 
 # path -> (content, mode, owner)

@@ -27,10 +27,10 @@ def _oci_image_rule_impl(ctx):
             "Entrypoint": ctx.attr.entrypoint,
             "Env": ["{}={}".format(key, value) for key, value in ctx.attr.env.items()],
             "ExposedPorts": {port: {} for port in ctx.attr.exposed_ports},
-            "Labels": ctx.attr.labels,
             "User": ctx.attr.user,
             "WorkingDir": ctx.attr.workdir,
         },
+        "labels": [file.path for file in ctx.files.labels],
         "created_by": "bazel build " + str(ctx.label),
         "layers": [[tar.path, description.path] for tar, description in zip(ctx.files.tars, descriptions)],
         "os": ctx.attr.os,
@@ -38,7 +38,7 @@ def _oci_image_rule_impl(ctx):
     ctx.actions.run(
         executable = ctx.executable._write,
         arguments = [request.path, layout.path, digest.path],
-        inputs = [request] + ctx.files.tars + descriptions + ([base] if base else []),
+        inputs = [request] + ctx.files.tars + ctx.files.labels + descriptions + ([base] if base else []),
         outputs = [layout, digest],
         mnemonic = "OciImage",
         progress_message = "Writing image %{label}",
@@ -58,7 +58,7 @@ _oci_image = rule(
         "entrypoint": attr.string_list(),
         "env": attr.string_dict(),
         "exposed_ports": attr.string_list(),
-        "labels": attr.string_dict(),
+        "labels": attr.label(allow_single_file = True),
         "os": attr.string(default = "linux"),
         "tars": attr.label_list(allow_files = [".tar", ".tar.gz", ".tgz"]),
         "user": attr.string(),
@@ -67,18 +67,41 @@ _oci_image = rule(
     },
 )
 
-def oci_image(name, **kwargs):
+def _label_file_impl(ctx):
+    labels = ctx.actions.declare_file(ctx.label.name + ".txt")
+    ctx.actions.write(labels, "".join(["{}={}\n".format(key, value) for key, value in ctx.attr.labels.items()]))
+    return [DefaultInfo(files = depset([labels]))]
+
+_label_file = rule(
+    implementation = _label_file_impl,
+    attrs = {"labels": attr.string_dict()},
+)
+
+def oci_image(name, labels = None, **kwargs):
     """An image as an OCI image layout directory, and `NAME.digest`, a file with its digest.
 
     Args:
       name: of the target
-      **kwargs: base, tars, entrypoint, cmd, env, user, workdir, labels, annotations,
+      labels: a dictionary, or a file of KEY=VALUE lines
+      **kwargs: base, tars, entrypoint, cmd, env, user, workdir, annotations,
         exposed_ports, os, architecture; tags, testonly, visibility
     """
-    _oci_image(name = name, **kwargs)
+    common = {key: value for key, value in kwargs.items() if key in ("tags", "testonly", "visibility")}
+    if type(labels) == "dict":
+        _label_file(
+            name = "_{}_labels".format(name),
+            labels = labels,
+            **common
+        )
+        labels = "_{}_labels".format(name)
+    _oci_image(
+        name = name,
+        labels = labels,
+        **kwargs
+    )
     native.filegroup(
         name = name + ".digest",
         srcs = [name],
         output_group = "digest",
-        **{key: value for key, value in kwargs.items() if key in ("tags", "testonly", "visibility")}
+        **common
     )

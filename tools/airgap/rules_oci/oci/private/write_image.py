@@ -102,6 +102,10 @@ def write_image(request: Json, output: Path) -> str:
     config: Json = {"config": {}, "rootfs": {"diff_ids": []}, "history": []}
     if request["base"]:
         manifest, config = read_base(Path(request["base"]), layout)
+    request["config"]["Labels"] = {}
+    for file in request["labels"]:
+        lines = Path(file).read_text().splitlines()
+        request["config"]["Labels"] |= dict(line.split("=", 1) for line in lines if line)
     layers, diff_ids = list(manifest["layers"]), list(config["rootfs"]["diff_ids"])
     history = list(config.get("history", []))
     for tar, description in request["layers"]:
