@@ -141,6 +141,20 @@ application_layer = rule(
     } | _TOOL,
 )
 
+def _file_layer_impl(ctx):
+    destinations = ctx.attr.files.items()
+    return _write_layer(
+        ctx,
+        inputs = ctx.files.files,
+        files = sorted([[target[DefaultInfo].files.to_list()[0].path, path] for target, path in destinations]),
+    )
+
+file_layer = rule(
+    implementation = _file_layer_impl,
+    doc = "Single files, each with its path in the image.",
+    attrs = {"files": attr.label_keyed_string_dict(allow_files = True, mandatory = True)} | _TOOL,
+)
+
 def _folder_layer_impl(ctx):
     return _write_layer(
         ctx,

@@ -35,7 +35,10 @@ def main() -> int:
     for architecture in wanted["architectures"]:
         print(f"resolving {wanted['release']} {architecture}", file=sys.stderr)
         locked[architecture] = resolve(
-            folder, wanted["release"], architecture, wanted["interpreter"] + wanted["image_base"]
+            folder,
+            wanted["release"],
+            architecture,
+            [name for group in ("interpreter", "image_base", "services") for name in wanted[group]],
         )
     lock = {"release": wanted["release"], "packages": locked}
     (folder / "packages.lock.json").write_text(json.dumps(lock, indent=2) + "\n")
