@@ -44,7 +44,7 @@ def test_debian_lock_holds_what_is_asked_for() -> None:
     for architecture in wanted["architectures"]:
         locked = DEBIAN["packages"][architecture]
         assert [package["name"] for package in locked] == sorted(
-            wanted["interpreter"] + wanted["image_base"]
+            wanted["interpreter"] + wanted["image_base"] + wanted["services"]
         )
         for package in locked:
             assert re.fullmatch(r"[0-9a-f]{64}", package["sha256"])

@@ -18,7 +18,7 @@ import socket
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -163,12 +163,12 @@ def load(image: Image, full: bool) -> int:
     return len(image.layers)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="load", description=__doc__)
     parser.add_argument("--layout", type=Path, required=True)
     parser.add_argument("--tag", action="append", required=True)
     parser.add_argument("--full", action="store_true", help="send the layers that are there, too")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     started = time.monotonic()
     image = Image(options.layout, options.tag)
     try:
