@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import docker
 import pytest
 from docker.errors import DockerException
-from testcontainers.core.network import Network
 
-from tests.containers.stack import load_image, stores
+from tests.containers.stack import Servers, load_image, started_servers
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +37,6 @@ def images(engine: docker.DockerClient) -> docker.DockerClient:
 
 
 @pytest.fixture(scope="module")
-def network(images: docker.DockerClient) -> Iterator[Network]:
-    with stores() as network:
-        yield network
+def servers(images: docker.DockerClient) -> Iterator[Servers]:
+    with started_servers() as servers:
+        yield servers

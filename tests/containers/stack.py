@@ -26,7 +26,7 @@ from testcontainers.core.network import Network
 API = "python-generator-api:latest"
 WORKER = "python-generator-worker:latest"
 UPSTREAM = os.environ.get("SERVICE_IMAGES") == "upstream"
-STORES = ("mongodb", "qdrant", "redis")
+STORES = {"mongodb": 27017, "qdrant": 6333, "redis": 6379}
 # Nothing more than this may the images need.
 HARDENED: dict[str, Any] = {
     "read_only": True,
@@ -109,12 +109,31 @@ def ready(container: DockerContainer) -> None:
             raise AssertionError(f"{error}\n{says(container)[-3000:]}") from error
 
 
+class Servers:
+    """The servers on a network of their own, under the names that compose.yaml gives them."""
+
+    def __init__(self, network: Network, containers: dict[str, DockerContainer]) -> None:
+        self.network = network
+        self._containers = containers
+
+    def address(self, name: str, port: int) -> tuple[str, int]:
+        """Where this machine reaches the server that listens on `port` in its container."""
+        container = self._containers[name]
+        return container.get_container_host_ip(), container.get_exposed_port(port)
+
+    def url(self, name: str, port: int) -> str:
+        host, published = self.address(name, port)
+        return f"http://{host}:{published}"
+
+
 @contextmanager
-def stores() -> Iterator[Network]:
-    """A network with all servers on it, under the names that compose.yaml gives them."""
+def started_servers() -> Iterator[Servers]:
+    """All servers, accepting connections."""
     with ExitStack() as stack:
         network = stack.enter_context(Network())
-        for name in STORES:
-            container = DockerContainer(service_image(name))
-            stack.enter_context(container.with_network(network).with_network_aliases(name))
-        yield network
+        containers = {}
+        for name, port in STORES.items():
+            container = DockerContainer(service_image(name)).with_exposed_ports(port)
+            container.with_network(network).with_network_aliases(name)
+            containers[name] = stack.enter_context(container)
+        yield Servers(network, containers)
