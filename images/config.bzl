@@ -114,6 +114,7 @@ LEFT_OUT_OF_PACKAGES = [
     "*/grpc/_cython/_credentials/*",
     "*/numpy/_core/_simd.*",
     "*/numpy/distutils/*",
+    "*/numpy/f2py/*",
     "*/sklearn/datasets/*",
     "*/sympy/*/benchmarks/*",
     "*/torch/bin/[!t]*",

@@ -38,7 +38,11 @@ def main() -> int:
             folder,
             wanted["release"],
             architecture,
-            [name for group in ("interpreter", "image_base", "services") for name in wanted[group]],
+            [
+                name
+                for group in ("interpreter", "image_base", "services", "tests")
+                for name in wanted[group]
+            ],
         )
     lock = {"release": wanted["release"], "packages": locked}
     (folder / "packages.lock.json").write_text(json.dumps(lock, indent=2) + "\n")

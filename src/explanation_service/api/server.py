@@ -12,7 +12,7 @@ import uvicorn
 
 from explanation_service.api.app import create_app
 from explanation_service.api.assembly import open_services
-from explanation_service.api.worker_in_process import check_worker_is_installed
+from explanation_service.api.worker_in_process import check_worker_can_run
 from explanation_service.settings import Settings
 
 # Seconds. Requests under way may end; compose kills after 10, Kubernetes after 30.
@@ -49,7 +49,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve on the socket until SIGTERM or SIGINT; raises SettingsError for addresses that no
     driver can read and for a worker that is asked for and not installed."""
     if settings.start_embedding_worker:
-        check_worker_is_installed()
+        check_worker_can_run(settings)
     # Opened here and not by the application: uvicorn would turn its errors into tracebacks.
     async with open_services(settings) as services:
         app = create_app(settings, lambda _: contextlib.nullcontext(services))

@@ -23,8 +23,14 @@ _NEEDED = ("explanation_service.indexing", "sentence_transformers", "torch")
 _STOP_WITHIN = 10.0
 
 
-def check_worker_is_installed() -> None:
-    """Raises SettingsError when the ML distribution is not there."""
+def check_worker_can_run(settings: Settings) -> None:
+    """Raises SettingsError when the ML distribution is not there or the ports are one."""
+    if settings.worker_port == settings.api_port:
+        raise SettingsError(
+            f"WORKER_PORT must differ from API_PORT ({settings.api_port}) where "
+            "START_EMBEDDING_WORKER is true: health and metrics of the worker have a port "
+            "of their own."
+        )
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
@@ -39,7 +45,7 @@ async def worker_in_process(settings: Settings) -> AsyncIterator[None]:
     if not settings.start_embedding_worker:
         yield
         return
-    check_worker_is_installed()
+    check_worker_can_run(settings)
     stop = asyncio.Event()
     task = asyncio.create_task(_run(settings, stop), name="embedding-worker")
     try:

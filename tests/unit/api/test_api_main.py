@@ -48,3 +48,11 @@ def test_a_port_that_is_taken_is_one_sentence():
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "API_PORT" in done.stderr
+
+
+def test_the_monolith_s_two_ports_must_differ():
+    port = free_port()
+    done = run(API_PORT=port, WORKER_PORT=port, START_EMBEDDING_WORKER="true")
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert "WORKER_PORT must differ from API_PORT" in sentence
