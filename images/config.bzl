@@ -123,7 +123,7 @@ LEFT_OUT_OF_PACKAGES = [
     "*/torch/include/*",
     "*/torch/share/*",
     "*/torch/testing/_internal/*",
-    # Models are read from a folder; downloading them falls back to plain HTTP.
+    # Models are read from a folder; downloading them falls back to plain HTTP (LEFT_OUT_WHEELS).
     "*/hf_xet*",
     # What the files of each architecture are generated from.
     "*/transformers/models/*/modular_*",
@@ -132,6 +132,9 @@ LEFT_OUT_OF_PACKAGES = [
     "*/transformers/models/*/*feature_extraction_*",
     "*/transformers/models/*/modeling_*",
 ]
+
+# Of which nothing at all is in the images.
+LEFT_OUT_WHEELS = ["hf-xet"]
 
 # torch imports these itself; a text encoder may be any of the architectures.
 KEPT_OF_PACKAGES = [

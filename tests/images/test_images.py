@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import tarfile
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-IMAGES = ["api", "worker"]
-LAYERS = {
-    "api": ["base", "interpreter", "third_party", "library", "application"],
-    "worker": ["base", "interpreter", "third_party", "ml", "model", "library", "application"],
-}
-SITE_PACKAGES = "usr/local/lib/python3.11/dist-packages"
+from tests.images.artefacts import (
+    IMAGES,
+    LAYERS,
+    SITE_PACKAGES,
+    config,
+    everything,
+    layer,
+    manifest,
+)
+
 ML_PACKAGES = {
     "onnxruntime",
     "safetensors",
@@ -33,39 +35,6 @@ PLAIN_LIMIT = {"api": 170_000_000, "worker": 950_000_000}
 MODEL_LIMIT = 250_000_000
 # The application layer with the image's configuration and manifest.
 EDIT_LIMIT = {"api": 100_000, "worker": 115_000}
-
-
-def blob(image: str, digest: str) -> Path:
-    return Path("images") / image / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-@cache
-def manifest(image: str) -> dict[str, Any]:
-    index = json.loads((Path("images") / image / "index.json").read_text())
-    result: dict[str, Any] = json.loads(blob(image, index["manifests"][0]["digest"]).read_text())
-    return result
-
-
-def config(image: str) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads(
-        blob(image, manifest(image)["config"]["digest"]).read_text()
-    )
-    return result
-
-
-@cache
-def members(digest: str, image: str) -> list[tarfile.TarInfo]:
-    with tarfile.open(blob(image, digest)) as archive:
-        return archive.getmembers()
-
-
-def layer(image: str, name: str) -> list[tarfile.TarInfo]:
-    digest = manifest(image)["layers"][LAYERS[image].index(name)]["digest"]
-    return members(digest, image)
-
-
-def everything(image: str) -> dict[str, tarfile.TarInfo]:
-    return {member.name: member for name in LAYERS[image] for member in layer(image, name)}
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -2,6 +2,11 @@
 
 load("@rules_python//python:py_library.bzl", "py_library")
 
+WheelInfo = provider(
+    doc = "An unpacked wheel's archive.",
+    fields = {"wheel": "the .whl file"},
+)
+
 def _wheel_tree_impl(ctx):
     tree = ctx.actions.declare_directory(ctx.attr.folder)
     ctx.actions.run(
@@ -12,7 +17,10 @@ def _wheel_tree_impl(ctx):
         mnemonic = "UnpackWheel",
         progress_message = "Unpacking %{input}",
     )
-    return [DefaultInfo(files = depset([tree]), runfiles = ctx.runfiles([tree]))]
+    return [
+        DefaultInfo(files = depset([tree]), runfiles = ctx.runfiles([tree])),
+        WheelInfo(wheel = ctx.file.wheel),
+    ]
 
 wheel_tree = rule(
     implementation = _wheel_tree_impl,
