@@ -36,13 +36,31 @@ ABSENT = {
 }
 # Of other systems, or of Debian packages of their own (gdbm, tk, distutils).
 NOT_HERE = set(
-    """
-    _aix_support _bootsubprocess _gdbm _msi _overlapped
-    _scproxy _tkinter _winapi asyncio.windows_events asyncio.windows_utils
-    ctypes.wintypes dbm.gnu distutils encodings.mbcs encodings.oem
-    msilib msvcrt multiprocessing.popen_spawn_win32 nt nturl2path
-    ossaudiodev winreg winsound
-    """.split()
+    [
+        "_aix_support",
+        "_bootsubprocess",
+        "_gdbm",
+        "_msi",
+        "_overlapped",
+        "_scproxy",
+        "_tkinter",
+        "_winapi",
+        "asyncio.windows_events",
+        "asyncio.windows_utils",
+        "ctypes.wintypes",
+        "dbm.gnu",
+        "distutils",
+        "encodings.mbcs",
+        "encodings.oem",
+        "msilib",
+        "msvcrt",
+        "multiprocessing.popen_spawn_win32",
+        "nt",
+        "nturl2path",
+        "ossaudiodev",
+        "winreg",
+        "winsound",
+    ]
 )
 # Distribution -> module, where the name does not tell.
 MODULES = {

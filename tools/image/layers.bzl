@@ -87,13 +87,23 @@ def debian_layer(name, texts = {}, **kwargs):
         **kwargs
     )
 
+def _for_platform_impl(settings, attr):
+    platforms = "//command_line_option:platforms"
+    return {platforms: [str(attr.platform)] if attr.platform else settings[platforms]}
+
+_for_platform = transition(
+    implementation = _for_platform_impl,
+    inputs = ["//command_line_option:platforms"],
+    outputs = ["//command_line_option:platforms"],
+)
+
 def _wheel_trees(program):
     files = program[DefaultInfo].default_runfiles.files.to_list()
     return [file for file in files if file.is_directory and file.basename == "site-packages"]
 
 def _third_party_layer_impl(ctx):
     below = {file: True for program in ctx.attr.without for file in _wheel_trees(program)}
-    trees = [file for file in _wheel_trees(ctx.attr.program) if file not in below]
+    trees = [file for file in _wheel_trees(ctx.attr.program[0]) if file not in below]
     return _write_layer(
         ctx,
         inputs = trees,
@@ -109,8 +119,10 @@ third_party_layer = rule(
     attrs = {
         "kept": attr.string_list(doc = "patterns of paths that stay though left_out names them"),
         "left_out": attr.string_list(doc = "patterns of paths that no program opens"),
-        "program": attr.label(mandatory = True, providers = [PyInfo]),
-        "without": attr.label_list(doc = "programs whose packages lie in a layer below", providers = [PyInfo]),
+        "platform": attr.label(doc = "what the packages are for, where not what is built for"),
+        "program": attr.label(cfg = _for_platform, mandatory = True, providers = [PyInfo]),
+        "without": attr.label_list(cfg = _for_platform, doc = "programs whose packages lie in a layer below", providers = [PyInfo]),
+        "_allowlist_function_transition": attr.label(default = "@bazel_tools//tools/allowlists/function_transition_allowlist"),
     } | _TOOL,
 )
 

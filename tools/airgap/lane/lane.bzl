@@ -5,3 +5,6 @@ PY_RUNTIME_ATTRIBUTES = {
     "bootstrap_template": "//tools/python:launcher.sh.tpl",
     "stub_shebang": "#!/bin/sh",
 }
+
+# Whether @rules_oci is tools/airgap/rules_oci: its programs have tests here.
+RULES_OCI_IS_STAND_IN = True

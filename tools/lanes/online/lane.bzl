@@ -7,3 +7,6 @@ tools/airgap/lane holds its counterpart, swapped in with --override_module.
 PY_RUNTIME_ATTRIBUTES = {
     "interpreter_version_info": {"major": "3", "minor": "11", "micro": "2"},
 }
+
+# Whether @rules_oci is tools/airgap/rules_oci: its programs have tests here.
+RULES_OCI_IS_STAND_IN = False

@@ -13,6 +13,10 @@ def _describe(ctx, position, tar):
     return description
 
 def _oci_image_rule_impl(ctx):
+    if ctx.attr.base and (ctx.attr.architecture or ctx.attr.os or ctx.attr.variant):
+        fail("{}: os, architecture and variant are those of the base".format(ctx.label))
+    if not ctx.attr.base and not (ctx.attr.architecture and ctx.attr.os):
+        fail("{}: an image without a base needs os and architecture".format(ctx.label))
     descriptions = [_describe(ctx, position, tar) for position, tar in enumerate(ctx.files.tars)]
     layout = ctx.actions.declare_directory(ctx.label.name)
     digest = ctx.actions.declare_file(ctx.label.name + ".sha256")
@@ -34,6 +38,7 @@ def _oci_image_rule_impl(ctx):
         "created_by": "bazel build " + str(ctx.label),
         "layers": [[tar.path, description.path] for tar, description in zip(ctx.files.tars, descriptions)],
         "os": ctx.attr.os,
+        "variant": ctx.attr.variant,
     }))
     ctx.actions.run(
         executable = ctx.executable._write,
@@ -52,16 +57,17 @@ _oci_image = rule(
     implementation = _oci_image_rule_impl,
     attrs = {
         "annotations": attr.string_dict(),
-        "architecture": attr.string(default = "amd64"),
+        "architecture": attr.string(),
         "base": attr.label(allow_single_file = True),
         "cmd": attr.string_list(),
         "entrypoint": attr.string_list(),
         "env": attr.string_dict(),
         "exposed_ports": attr.string_list(),
         "labels": attr.label(allow_single_file = True),
-        "os": attr.string(default = "linux"),
+        "os": attr.string(),
         "tars": attr.label_list(allow_files = [".tar", ".tar.gz", ".tgz"]),
         "user": attr.string(),
+        "variant": attr.string(),
         "workdir": attr.string(),
         "_write": attr.label(default = "//oci/private:write_image", cfg = "exec", executable = True),
     },
@@ -84,7 +90,7 @@ def oci_image(name, labels = None, **kwargs):
       name: of the target
       labels: a dictionary, or a file of KEY=VALUE lines
       **kwargs: base, tars, entrypoint, cmd, env, user, workdir, annotations,
-        exposed_ports, os, architecture; tags, testonly, visibility
+        exposed_ports, os, architecture, variant; tags, testonly, visibility
     """
     common = {key: value for key, value in kwargs.items() if key in ("tags", "testonly", "visibility")}
     if type(labels) == "dict":

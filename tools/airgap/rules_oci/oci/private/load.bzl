@@ -1,48 +1,33 @@
 """oci_load: `bazel run` loads an image into the container engine."""
 
-load("@rules_python//python:py_binary.bzl", "py_binary")
+load(":launch.bzl", "launcher")
 
-def _load_main_impl(ctx):
-    arguments = ["--layout", ctx.file.image.short_path] + ["--tag=" + tag for tag in ctx.attr.repo_tags]
-    ctx.actions.write(ctx.outputs.main, "\n".join([
-        "import sys",
-        "",
-        "from oci.private.load import main",
-        "",
-        "sys.exit(main({} + sys.argv[1:]))".format(repr(arguments)),
-        "",
-    ]))
+def _oci_load_impl(ctx):
+    tags = ["--tag=" + tag for tag in ctx.attr.repo_tags]
 
-_load_main = rule(
-    implementation = _load_main_impl,
+    # For `docker load` and its kin; made only where it is asked for.
+    tarball = ctx.actions.declare_file(ctx.label.name + "_tarball/tarball.tar")
+    ctx.actions.run(
+        executable = ctx.executable._archive,
+        arguments = ["--layout", ctx.file.image.path, "--output", tarball.path] + tags,
+        inputs = [ctx.file.image],
+        outputs = [tarball],
+        mnemonic = "OciTarball",
+        progress_message = "Writing archive %{label}",
+    )
+    return [
+        launcher(ctx, ctx.attr._load, ctx.file.image, tags),
+        OutputGroupInfo(tarball = depset([tarball])),
+    ]
+
+oci_load = rule(
+    implementation = _oci_load_impl,
+    doc = "A program that loads the image, as in rules_oci, and the output group `tarball`.",
     attrs = {
         "image": attr.label(allow_single_file = True, mandatory = True),
-        "main": attr.output(mandatory = True),
         "repo_tags": attr.string_list(mandatory = True),
+        "_archive": attr.label(default = "//oci/private:load_program", cfg = "exec", executable = True),
+        "_load": attr.label(default = "//oci/private:load_program", cfg = "target", executable = True),
     },
+    executable = True,
 )
-
-def oci_load(name, image, repo_tags, **kwargs):
-    """A program that loads the image, as in rules_oci; it needs no arguments.
-
-    Args:
-      name: of the program
-      image: an oci_image
-      repo_tags: list of NAME:TAG
-      **kwargs: tags, testonly, visibility
-    """
-    _load_main(
-        name = name + "_main",
-        image = image,
-        main = name + "_main.py",
-        repo_tags = repo_tags,
-        **kwargs
-    )
-    py_binary(
-        name = name,
-        srcs = [name + "_main.py"],
-        main = name + "_main.py",
-        data = [image],
-        deps = [Label("//oci/private:load")],
-        **kwargs
-    )

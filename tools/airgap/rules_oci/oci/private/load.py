@@ -1,6 +1,6 @@
 """Loads an OCI image layout into the container engine: docker, or podman's compatible service.
 
-    load --layout DIRECTORY --tag NAME:TAG [--tag ...] [--full]
+    load --layout DIRECTORY --tag NAME:TAG [--tag ...] [--full | --output ARCHIVE]
 
 Speaks the engine's HTTP interface, so that no client program is needed, and streams: memory does
 not grow with the image. Layers that the engine has are left out of the stream: it looks up a
@@ -141,8 +141,9 @@ def send(image: Image, first_layer: int) -> None:
         )
         response = connection.getresponse()
         data = response.read().decode(errors="replace")
-    except OSError as error:
-        raise LoadError(f"The engine broke off: {error}.") from error
+    except (OSError, http.client.HTTPException) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise LoadError(f"The engine broke off: {why}.") from error
     finally:
         connection.close()
     if response.status != 200 or '"error"' in data:
@@ -168,7 +169,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--layout", type=Path, required=True)
     parser.add_argument("--tag", action="append", required=True)
     parser.add_argument("--full", action="store_true", help="send the layers that are there, too")
+    parser.add_argument("--output", type=Path, help="write an archive for `docker load` instead")
     options = parser.parse_args(arguments)
+    if options.output:
+        with options.output.open("wb") as stream:
+            stream.writelines(Image(options.layout, options.tag).archive(0))
+        return 0
     started = time.monotonic()
     image = Image(options.layout, options.tag)
     try:

@@ -2,6 +2,7 @@
 
     write_image describe TAR DESCRIPTION_JSON
     write_image REQUEST_JSON OUTPUT_DIRECTORY DIGEST_FILE
+    write_image index OUTPUT_DIRECTORY DIGEST_FILE LAYOUT...
 
 A layer is described by an action of its own, so that an edit in another layer does not read it
 again (5 s for 460 MB). Deterministic: no clock, no host facts; `created` is the epoch, as rules_oci
@@ -52,6 +53,12 @@ class Layout:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         self.blob(digest).write_bytes(data)
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+    def finish(self, descriptor: Json) -> None:
+        """The files that make the folder a layout, with the descriptor as its one entry."""
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor]}
+        (self.folder / "index.json").write_text(json.dumps(index, sort_keys=True))
+        (self.folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
 
 
 def describe(tar: Path) -> Json:
@@ -108,6 +115,10 @@ def write_image(request: Json, output: Path) -> str:
         request["config"]["Labels"] |= dict(line.split("=", 1) for line in lines if line)
     layers, diff_ids = list(manifest["layers"]), list(config["rootfs"]["diff_ids"])
     history = list(config.get("history", []))
+    platform = {
+        name: config.get(name) or request[name] for name in ("architecture", "os", "variant")
+    }
+    platform = {name: value for name, value in platform.items() if value}
     for tar, description in request["layers"]:
         layer = json.loads(Path(description).read_text())
         shutil.copyfile(tar, layout.blob(layer["descriptor"]["digest"]))
@@ -116,8 +127,7 @@ def write_image(request: Json, output: Path) -> str:
         history.append({"created": EPOCH, "created_by": request["created_by"]})
     config_descriptor = layout.add_json(
         {
-            "architecture": request["architecture"],
-            "os": request["os"],
+            **platform,
             "created": EPOCH,
             "config": merged_config(config.get("config", {}), request["config"]),
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
@@ -134,10 +144,23 @@ def write_image(request: Json, output: Path) -> str:
     if request["annotations"]:
         body["annotations"] = request["annotations"]
     descriptor = layout.add_json(body, MANIFEST)
-    descriptor["platform"] = {"architecture": request["architecture"], "os": request["os"]}
-    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor]}
-    (output / "index.json").write_text(json.dumps(index, sort_keys=True))
-    (output / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    descriptor["platform"] = platform
+    layout.finish(descriptor)
+    return str(descriptor["digest"])
+
+
+def write_index(images: list[Path], output: Path) -> str:
+    """Writes a layout whose one entry is an index of the images; returns the index's digest."""
+    layout = Layout(output)
+    manifests = []
+    for image in images:
+        for source in sorted((image / "blobs" / "sha256").iterdir()):
+            if not layout.blob(source.name).exists():
+                shutil.copyfile(source, layout.blob(source.name))
+        manifests += json.loads((image / "index.json").read_text())["manifests"]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+    descriptor = layout.add_json(index, INDEX)
+    layout.finish(descriptor)
     return str(descriptor["digest"])
 
 
@@ -145,6 +168,10 @@ def main() -> int:
     if sys.argv[1] == "describe":
         tar, description = Path(sys.argv[2]), Path(sys.argv[3])
         description.write_text(json.dumps(describe(tar), sort_keys=True))
+        return 0
+    if sys.argv[1] == "index":
+        output, digest, *images = (Path(argument) for argument in sys.argv[2:])
+        digest.write_text(write_index(images, output) + "\n")
         return 0
     request, output, digest = (Path(argument) for argument in sys.argv[1:4])
     digest.write_text(write_image(json.loads(request.read_text()), output) + "\n")
