@@ -57,6 +57,9 @@ def _cpython_impl(repository_ctx):
     if repository_ctx.attr.precompile:
         result = repository_ctx.execute([
             "root/usr/bin/python3",
+            # Else what compileall itself imports keeps bytecode with the clock in it, and no two
+            # machines have the same inputs for any action.
+            "-B",
             "-m",
             "compileall",
             "-q",
