@@ -88,7 +88,7 @@ def test_a_cache_that_has_gone_stops_no_build(first: Checkout) -> None:
 
 
 def test_a_fresh_checkout_takes_the_api_from_the_cache(
-    first: Checkout, cache: Cache, folder: Path
+    first: Checkout, cache: Cache, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     second = Checkout(folder / "second", timezone="UTC", umask=0o022)
     try:
@@ -97,7 +97,9 @@ def test_a_fresh_checkout_takes_the_api_from_the_cache(
         second.build("//images:api", "//images:api.digest", cache=cache.url)
         seconds = time.monotonic() - begun
         sent = cache.sent()
-        print(f"API image in a fresh checkout: {seconds:.1f} s, {sum(sent) / 1e6:.1f} MB")
+        with capsys.disabled():
+            megabytes = sum(sent) / 1e6
+            print(f"\nAPI image in a fresh checkout: {seconds:.1f} s, {megabytes:.1f} MB")
         assert second.digest("api") == built_around("api")
         assert image_actions(second) == {}
         hits = second.hits()
