@@ -93,6 +93,8 @@ def nginx(folder: Path) -> Iterator[Cache]:
     finally:
         process.terminate()
         process.wait()
+        # Gigabytes, which pytest would keep.
+        shutil.rmtree(folder / "data")
 
 
 def source_tree() -> Path:
