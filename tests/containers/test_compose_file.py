@@ -84,7 +84,8 @@ def test_all_are_restarted_limited_and_probed_without_a_shell(services: dict[str
         assert service["mem_limit"], name
         # A list that begins with CMD is started as it stands; CMD-SHELL would need a shell.
         assert service["healthcheck"]["test"][0] == "CMD", name
-        assert ":" in service["image"], f"{name}: an image without a tag is another one tomorrow"
+        pinned = name in OURS or re.search(r":[^@]+@sha256:[0-9a-f]{64}$", service["image"])
+        assert pinned, f"{name}: an image without a digest is another one tomorrow"
 
 
 def test_ours_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:
