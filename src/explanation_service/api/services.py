@@ -15,7 +15,7 @@ from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository
-from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_search import VectorSearch
 
 Probe: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -30,7 +30,7 @@ class Services:
     rule_book: RuleBook
     repository: TemplateRepository
     stream: EventStream
-    index: VectorIndex
+    index: VectorSearch
     workers: QueryEmbeddingClient
     search: SearchService
     explanations: ExplanationService

@@ -1,19 +1,12 @@
-"""The collection of one model: its name, its vectors and its payload indexes."""
+"""The collection of one model: its vectors and its payload indexes."""
 
 from __future__ import annotations
-
-import re
 
 from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.qdrant import WRITE_TIMEOUT, translated_errors
 from explanation_service.stores.vector_points import DENSE, LEXICAL, PAYLOAD_INDEXES
-
-
-def collection_for(alias: str, revision: str) -> str:
-    """The collection that holds the vectors of one revision of the model."""
-    return f"{alias}_{re.sub(r'[^A-Za-z0-9_-]', '-', revision)}"
 
 
 async def create_collection(client: AsyncQdrantClient, name: str, dimension: int) -> None:
@@ -36,7 +29,8 @@ async def create_collection(client: AsyncQdrantClient, name: str, dimension: int
             if not await _exists(client, name):
                 raise
     # Also where it existed: its maker may have died before the last of them.
-    for field, schema in PAYLOAD_INDEXES.items():
+    for field, kind in PAYLOAD_INDEXES.items():
+        schema = models.PayloadSchemaType(kind)
         with translated_errors(name):
             await client.create_payload_index(name, field, schema, wait=True)
 

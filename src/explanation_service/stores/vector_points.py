@@ -1,12 +1,11 @@
-"""How a passage lies in Qdrant: the id, vectors and payload of its point, and the way back."""
+"""How a passage lies in Qdrant: the id, vectors and payload of its point, the conditions on it, and
+the way back. In the JSON of Qdrant's REST interface, which reading and writing share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
-
-from qdrant_client import models
 
 from explanation_service.stores.records import (
     IndexedState,
@@ -22,13 +21,13 @@ LEXICAL = "lexical"
 # Fixed for ever: another one would leave every old point in place beside its successor.
 NAMESPACE = UUID("6f2b6c1e-5d0a-4d55-9a70-3c1f6b0e8a41")
 
-PAYLOAD_INDEXES: Mapping[str, models.PayloadSchemaType] = {
-    "template_id": models.PayloadSchemaType.KEYWORD,
-    "version": models.PayloadSchemaType.INTEGER,
-    "chunk_index": models.PayloadSchemaType.INTEGER,
-    "topic": models.PayloadSchemaType.KEYWORD,
-    "exam": models.PayloadSchemaType.KEYWORD,
-    "tags": models.PayloadSchemaType.KEYWORD,
+PAYLOAD_INDEXES = {
+    "template_id": "keyword",
+    "version": "integer",
+    "chunk_index": "integer",
+    "topic": "keyword",
+    "exam": "keyword",
+    "tags": "keyword",
 }
 STATE_FIELDS = ["template_id", "version", "content_hash", "chunks_total"]
 PASSAGE_FIELDS = [
@@ -48,7 +47,7 @@ def point_id(template_id: str, chunk_index: int) -> str:
     return str(uuid5(NAMESPACE, f"{template_id}:{chunk_index}"))
 
 
-def to_point(passage: PassagePoint) -> models.PointStruct:
+def to_point(passage: PassagePoint) -> dict[str, Any]:
     """The point of a passage; fields without a value are left out of the payload."""
     payload: dict[str, Any] = {
         "template_id": passage.template_id,
@@ -62,20 +61,20 @@ def to_point(passage: PassagePoint) -> models.PointStruct:
         "exam": passage.exam,
         "tags": list(passage.tags) or None,
     }
-    return models.PointStruct(
-        id=point_id(passage.template_id, passage.chunk_index),
+    return {
+        "id": point_id(passage.template_id, passage.chunk_index),
         # float() because the components may come as numpy's own type.
-        vector={
+        "vector": {
             DENSE: [float(component) for component in passage.dense],
             LEXICAL: to_sparse(passage.lexical),
         },
-        payload={name: value for name, value in payload.items() if value is not None},
-    )
+        "payload": {name: value for name, value in payload.items() if value is not None},
+    }
 
 
-def to_sparse(vector: SparseVector) -> models.SparseVector:
+def to_sparse(vector: SparseVector) -> dict[str, Any]:
     """The sparse vector in Qdrant's form."""
-    return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
+    return {"indices": list(vector.indices), "values": list(vector.values)}
 
 
 def to_state(payload: Mapping[str, Any]) -> IndexedState:
@@ -102,31 +101,23 @@ def to_passage(payload: Mapping[str, Any], score: float) -> Passage:
     )
 
 
-def to_filter(filters: SearchFilters) -> models.Filter | None:
+def to_filter(filters: SearchFilters) -> dict[str, Any] | None:
     """The condition of a search; None lets everything through."""
-    conditions: list[Any] = []
+    conditions: list[dict[str, Any]] = []
     if filters.topic is not None:
-        conditions.append(_equals("topic", filters.topic))
+        conditions.append({"key": "topic", "match": {"value": filters.topic}})
     if filters.exam is not None:
-        conditions.append(_equals("exam", filters.exam))
+        conditions.append({"key": "exam", "match": {"value": filters.exam}})
     if filters.tags:
-        conditions.append(
-            models.FieldCondition(key="tags", match=models.MatchAny(any=list(filters.tags)))
-        )
-    return models.Filter(must=conditions) if conditions else None
+        conditions.append({"key": "tags", "match": {"any": list(filters.tags)}})
+    return {"must": conditions} if conditions else None
 
 
-def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> models.Filter:
+def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> dict[str, Any]:
     """The condition of all chunks of these templates from number `keep_chunks` on."""
-    conditions: list[Any] = [
-        models.FieldCondition(key="template_id", match=models.MatchAny(any=list(template_ids)))
+    conditions: list[dict[str, Any]] = [
+        {"key": "template_id", "match": {"any": list(template_ids)}}
     ]
     if keep_chunks:
-        conditions.append(
-            models.FieldCondition(key="chunk_index", range=models.Range(gte=keep_chunks))
-        )
-    return models.Filter(must=conditions)
-
-
-def _equals(key: str, value: str) -> models.FieldCondition:
-    return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+        conditions.append({"key": "chunk_index", "range": {"gte": keep_chunks}})
+    return {"must": conditions}

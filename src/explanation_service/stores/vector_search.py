@@ -1,0 +1,165 @@
+"""Questions to the index of passages in Qdrant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from explanation_service.settings import Settings
+from explanation_service.stores import vector_points as points_of
+from explanation_service.stores.errors import CollectionMissing, StoreUnavailable
+from explanation_service.stores.qdrant_rest import (
+    SEARCH_TIMEOUT,
+    QdrantRest,
+    connect_qdrant_rest,
+    not_qdrants,
+)
+from explanation_service.stores.records import Passage, SearchFilters, SparseVector
+
+# Several chunks of one template can be hits, and one of them is shown: ask for more at once, and
+# once again for many more where long templates crowded out the others.
+_OVERFETCH = 4
+_SECOND_OVERFETCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHits:
+    """What each lane found: the best passage of each template, best first; empty where the lane was
+    not asked. Scores compare within one lane only."""
+
+    dense: list[Passage] = field(default_factory=list)
+    lexical: list[Passage] = field(default_factory=list)
+
+
+class VectorSearch:
+    """Every method raises StoreUnavailable when Qdrant does not serve, and StoreRejected when it
+    refuses a request.
+
+    Reads through an alias that leads nowhere find nothing: before the first worker has started, a
+    search is empty and no failure.
+    """
+
+    def __init__(self, rest: QdrantRest, alias: str) -> None:
+        self._rest = rest
+        self.alias = alias
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable unless Qdrant answers, with our key."""
+        await self._rest.get("/collections", self.alias)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._rest.close()
+
+    async def collection_name(self) -> str | None:
+        """The collection behind the alias; None where there is no alias yet."""
+        result = await self._rest.get("/aliases", self.alias)
+        try:
+            behind = {one["alias_name"]: str(one["collection_name"]) for one in result["aliases"]}
+        except (KeyError, TypeError) as error:
+            raise not_qdrants() from error
+        return behind.get(self.alias)
+
+    async def count(self) -> int:
+        """The number of chunks in the index."""
+        path = f"/collections/{self.alias}/points/count"
+        try:
+            result = await self._rest.post(path, {"exact": True}, self.alias)
+        except CollectionMissing:
+            return 0
+        try:
+            return int(result["count"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise not_qdrants() from error
+
+    async def search(
+        self,
+        dense: Sequence[float] | None,
+        sparse: SparseVector | None,
+        filters: SearchFilters,
+        limit: int,
+        collection: str | None = None,
+    ) -> LaneHits:
+        """The best passage of each of the best `limit` templates by each of the vectors given.
+
+        Both lanes are one request. A sparse vector without a component counts as none. Without
+        `collection` that behind the alias is asked; a `collection` that is gone raises
+        CollectionMissing.
+        """
+        lanes: dict[str, Any] = {}
+        if dense is not None:
+            # float() because the components may come as numpy's own type.
+            lanes[points_of.DENSE] = [float(component) for component in dense]
+        if sparse is not None and sparse.indices:
+            lanes[points_of.LEXICAL] = points_of.to_sparse(sparse)
+        if not lanes or limit < 1:
+            return LaneHits()
+        try:
+            async with asyncio.timeout(SEARCH_TIMEOUT):
+                found = await self._best(collection or self.alias, lanes, filters, limit)
+        except TimeoutError as error:
+            raise StoreUnavailable("qdrant", "no answer in time") from error
+        except CollectionMissing:
+            if collection is not None:
+                raise
+            return LaneHits()
+        return LaneHits(**found)
+
+    async def _best(
+        self, collection: str, lanes: dict[str, Any], filters: SearchFilters, limit: int
+    ) -> dict[str, list[Passage]]:
+        """By lane: the best passages, one a template."""
+        found: dict[str, list[Passage]] = {}
+        for overfetch in (_OVERFETCH, _SECOND_OVERFETCH):
+            chunks = limit * overfetch
+            answers = await self._query(collection, lanes, filters, chunks)
+            crowded = {}
+            for (lane, vector), hits in zip(lanes.items(), answers, strict=True):
+                best: dict[str, Passage] = {}
+                for hit in hits:
+                    best.setdefault(hit.template_id, hit)
+                found[lane] = list(best.values())[:limit]
+                if len(best) < limit and len(hits) == chunks:
+                    crowded[lane] = vector
+            if not crowded:
+                break
+            lanes = crowded
+        return found
+
+    async def _query(
+        self, collection: str, lanes: dict[str, Any], filters: SearchFilters, limit: int
+    ) -> list[list[Passage]]:
+        """For each lane the best `limit` chunks."""
+        path = f"/collections/{collection}/points/query/batch?timeout={SEARCH_TIMEOUT}"
+        body = query_batch(lanes, filters, limit)
+        answers = await self._rest.post(path, body, collection)
+        try:
+            if len(answers) != len(lanes):
+                raise not_qdrants()
+            return [
+                [
+                    points_of.to_passage(hit["payload"], hit["score"])
+                    for hit in answer["points"]
+                    if hit.get("payload")
+                ]
+                for answer in answers
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise not_qdrants() from error
+
+
+def query_batch(lanes: dict[str, Any], filters: SearchFilters, limit: int) -> dict[str, Any]:
+    """Qdrant's QueryRequestBatch: one search for each lane, `lanes` being name to vector."""
+    condition = points_of.to_filter(filters)
+    common = {"limit": limit, "with_payload": list(points_of.PASSAGE_FIELDS)}
+    if condition is not None:
+        common["filter"] = condition
+    return {"searches": [{"using": name, "query": lanes[name], **common} for name in lanes]}
+
+
+def connect_vector_search(settings: Settings) -> VectorSearch:
+    """The index of these settings, for reading; raises SettingsError for an address that cannot be
+    read."""
+    return VectorSearch(connect_qdrant_rest(settings), settings.qdrant_collection)
