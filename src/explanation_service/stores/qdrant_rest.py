@@ -1,6 +1,6 @@
 """Reading from Qdrant over its REST interface, with nothing but an HTTP client.
 
-qdrant-client brings numpy, grpc and protobuf into the process: 45 MB of memory and half the time of
+qdrant-client brings numpy, grpc and protobuf into the process: 50 MB of memory and half the time of
 a start, for a program that only asks. Who writes uses it (`stores.qdrant`).
 """
 
