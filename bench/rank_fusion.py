@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explanation_service.stores import vector_points as points_of
 from explanation_service.stores.qdrant_rest import QdrantRest
 from explanation_service.stores.records import SparseVector
+from explanation_service.stores.vector_layout import DENSE, LEXICAL, sparse_json
 
 # The constant of the paper is 60, which is 61 in Qdrant's counting.
 _K = 61
@@ -26,7 +26,7 @@ class RankFusion:
     async def search(self, dense: Sequence[float], words: SparseVector, limit: int) -> list[str]:
         """Ids of the best templates, best first, by the place of their best chunk."""
         chunks = limit * _OVERFETCH
-        lanes = {points_of.DENSE: list(dense), points_of.LEXICAL: points_of.to_sparse(words)}
+        lanes = {DENSE: list(dense), LEXICAL: sparse_json(words)}
         body = {
             "prefetch": [
                 {"query": vector, "using": name, "limit": chunks} for name, vector in lanes.items()

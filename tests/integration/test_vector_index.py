@@ -12,7 +12,6 @@ import pytest_asyncio
 from qdrant_client import models
 
 from explanation_service.settings import load_settings
-from explanation_service.stores import vector_points as points_of
 from explanation_service.stores.errors import (
     CollectionMissing,
     ModelMismatch,
@@ -27,6 +26,7 @@ from explanation_service.stores.records import (
     SparseVector,
 )
 from explanation_service.stores.vector_index import VectorIndex, connect_vector_index
+from explanation_service.stores.vector_layout import filter_json, sparse_json, to_passage
 from explanation_service.stores.vector_search import LaneHits
 
 MODEL = EmbeddingModelInfo("test-model", "r1", 4, 128)
@@ -251,10 +251,10 @@ async def test_the_same_as_through_qdrants_own_client(index: VectorIndex) -> Non
         SearchFilters(topic="т", tags=("tag1",)),
     ):
         ours = await index.search(dense, sparse, filters, 10)
-        condition = points_of.to_filter(filters)
+        condition = filter_json(filters)
         for hits, using, query in (
             (ours.dense, "dense", dense),
-            (ours.lexical, "lexical", models.SparseVector(**points_of.to_sparse(sparse))),
+            (ours.lexical, "lexical", models.SparseVector(**sparse_json(sparse))),
         ):
             answer = await client.query_points(
                 index.alias,
@@ -263,7 +263,7 @@ async def test_the_same_as_through_qdrants_own_client(index: VectorIndex) -> Non
                 query_filter=None if condition is None else models.Filter(**condition),
                 limit=40,
             )
-            theirs = [points_of.to_passage(hit.payload or {}, hit.score) for hit in answer.points]
+            theirs = [to_passage(hit.payload or {}, hit.score) for hit in answer.points]
             # Which of several with one and the same score comes first is Qdrant's own affair.
             assert [hit.score for hit in hits] == [hit.score for hit in theirs[: len(hits)]]
             assert len(hits) == min(10, len(theirs)) and set(hits) <= set(theirs)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 
-def collection_for(alias: str, revision: str) -> str:
-    """The collection that holds the vectors of one revision of the model."""
-    return f"{alias}_{re.sub(r'[^A-Za-z0-9-]', '-', revision)}"
+def collection_for(alias: str, revision: str, generation: int = 1) -> str:
+    """The collection that holds the vectors of one revision of the model: ALIAS_REVISION, and
+    ALIAS_REVISION_N for later generations (the same model, texts cut in another way)."""
+    name = f"{alias}_{re.sub(r'[^A-Za-z0-9-]', '-', revision)}"
+    return name if generation == 1 else f"{name}_{generation}"
 
 
 def revision_of(alias: str, collection: str) -> str | None:
@@ -18,3 +20,8 @@ def revision_of(alias: str, collection: str) -> str | None:
     if not collection.startswith(f"{alias}_"):
         return None
     return collection.removeprefix(f"{alias}_").partition("_")[0] or None
+
+
+def is_of_model(alias: str, collection: str, revision: str) -> bool:
+    """Whether a collection is one of this model's generations."""
+    return revision_of(alias, collection) == revision_of(alias, collection_for(alias, revision))

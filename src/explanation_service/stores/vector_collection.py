@@ -6,7 +6,8 @@ from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.qdrant import WRITE_TIMEOUT, translated_errors
-from explanation_service.stores.vector_points import DENSE, LEXICAL, PAYLOAD_INDEXES
+from explanation_service.stores.vector_layout import DENSE, LEXICAL
+from explanation_service.stores.vector_points import PAYLOAD_INDEXES
 
 
 async def create_collection(client: AsyncQdrantClient, name: str, dimension: int) -> None:
@@ -29,8 +30,7 @@ async def create_collection(client: AsyncQdrantClient, name: str, dimension: int
             if not await _exists(client, name):
                 raise
     # Also where it existed: its maker may have died before the last of them.
-    for field, kind in PAYLOAD_INDEXES.items():
-        schema = models.PayloadSchemaType(kind)
+    for field, schema in PAYLOAD_INDEXES.items():
         with translated_errors(name):
             await client.create_payload_index(name, field, schema, wait=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
@@ -81,10 +80,9 @@ class VectorIndex(VectorSearch):
         """
         ordered = sorted(points, key=lambda point: -point.chunk_index)
         for start in range(0, len(ordered), _POINTS_PER_REQUEST):
-            batch = ordered[start : start + _POINTS_PER_REQUEST]
-            structs = [models.PointStruct(**points_of.to_point(point)) for point in batch]
+            batch = [points_of.to_point(p) for p in ordered[start : start + _POINTS_PER_REQUEST]]
             with translated_errors(self.alias):
-                await self._client.upsert(self.alias, structs, wait=True)
+                await self._client.upsert(self.alias, batch, wait=True)
 
     async def trim(self, template_id: str, keep_chunks: int) -> None:
         """Delete the chunks from number `keep_chunks` on, left from a longer version."""
@@ -96,7 +94,7 @@ class VectorIndex(VectorSearch):
             await self._client.set_payload(
                 self.alias,
                 {"version": version},
-                _selector(points_of.of_templates([template_id])),
+                models.FilterSelector(filter=points_of.of_templates([template_id])),
                 wait=True,
             )
 
@@ -105,13 +103,10 @@ class VectorIndex(VectorSearch):
         if template_ids:
             await self._delete(points_of.of_templates(template_ids))
 
-    async def _delete(self, condition: dict[str, Any]) -> None:
+    async def _delete(self, condition: models.Filter) -> None:
         with translated_errors(self.alias):
-            await self._client.delete(self.alias, _selector(condition), wait=True)
-
-
-def _selector(condition: dict[str, Any]) -> models.FilterSelector:
-    return models.FilterSelector(filter=models.Filter.model_validate(condition))
+            selector = models.FilterSelector(filter=condition)
+            await self._client.delete(self.alias, selector, wait=True)
 
 
 def connect_vector_index(settings: Settings) -> VectorIndex:

@@ -1,5 +1,5 @@
-"""How a passage lies in Qdrant: the id, vectors and payload of its point, the conditions on it, and
-the way back. In the JSON of Qdrant's REST interface, which reading and writing share."""
+"""Passages as points to be written: the id, vectors and payload, the state that is read back, and
+conditions on what is there."""
 
 from __future__ import annotations
 
@@ -7,39 +7,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
-from explanation_service.stores.records import (
-    IndexedState,
-    Passage,
-    PassagePoint,
-    SearchFilters,
-    SparseVector,
-)
+from qdrant_client import models
 
-DENSE = "dense"
-LEXICAL = "lexical"
+from explanation_service.stores.records import IndexedState, PassagePoint
+from explanation_service.stores.vector_layout import DENSE, LEXICAL, sparse_json
 
 # Fixed for ever: another one would leave every old point in place beside its successor.
 NAMESPACE = UUID("6f2b6c1e-5d0a-4d55-9a70-3c1f6b0e8a41")
 
-PAYLOAD_INDEXES = {
-    "template_id": "keyword",
-    "version": "integer",
-    "chunk_index": "integer",
-    "topic": "keyword",
-    "exam": "keyword",
-    "tags": "keyword",
+PAYLOAD_INDEXES: Mapping[str, models.PayloadSchemaType] = {
+    "template_id": models.PayloadSchemaType.KEYWORD,
+    "version": models.PayloadSchemaType.INTEGER,
+    "chunk_index": models.PayloadSchemaType.INTEGER,
+    "topic": models.PayloadSchemaType.KEYWORD,
+    "exam": models.PayloadSchemaType.KEYWORD,
+    "tags": models.PayloadSchemaType.KEYWORD,
 }
 STATE_FIELDS = ["template_id", "version", "content_hash", "chunks_total"]
-PASSAGE_FIELDS = [
-    "template_id",
-    "chunk_index",
-    "version",
-    "title",
-    "text",
-    "topic",
-    "exam",
-    "tags",
-]
 
 
 def point_id(template_id: str, chunk_index: int) -> str:
@@ -47,7 +31,7 @@ def point_id(template_id: str, chunk_index: int) -> str:
     return str(uuid5(NAMESPACE, f"{template_id}:{chunk_index}"))
 
 
-def to_point(passage: PassagePoint) -> dict[str, Any]:
+def to_point(passage: PassagePoint) -> models.PointStruct:
     """The point of a passage; fields without a value are left out of the payload."""
     payload: dict[str, Any] = {
         "template_id": passage.template_id,
@@ -61,20 +45,15 @@ def to_point(passage: PassagePoint) -> dict[str, Any]:
         "exam": passage.exam,
         "tags": list(passage.tags) or None,
     }
-    return {
-        "id": point_id(passage.template_id, passage.chunk_index),
+    return models.PointStruct(
+        id=point_id(passage.template_id, passage.chunk_index),
         # float() because the components may come as numpy's own type.
-        "vector": {
+        vector={
             DENSE: [float(component) for component in passage.dense],
-            LEXICAL: to_sparse(passage.lexical),
+            LEXICAL: models.SparseVector(**sparse_json(passage.lexical)),
         },
-        "payload": {name: value for name, value in payload.items() if value is not None},
-    }
-
-
-def to_sparse(vector: SparseVector) -> dict[str, Any]:
-    """The sparse vector in Qdrant's form."""
-    return {"indices": list(vector.indices), "values": list(vector.values)}
+        payload={name: value for name, value in payload.items() if value is not None},
+    )
 
 
 def to_state(payload: Mapping[str, Any]) -> IndexedState:
@@ -86,38 +65,13 @@ def to_state(payload: Mapping[str, Any]) -> IndexedState:
     )
 
 
-def to_passage(payload: Mapping[str, Any], score: float) -> Passage:
-    """The passage of a hit."""
-    return Passage(
-        template_id=str(payload["template_id"]),
-        chunk_index=int(payload["chunk_index"]),
-        version=int(payload["version"]),
-        title=str(payload["title"]),
-        text=str(payload["text"]),
-        topic=payload.get("topic"),
-        exam=payload.get("exam"),
-        tags=tuple(payload.get("tags") or ()),
-        score=float(score),
-    )
-
-
-def to_filter(filters: SearchFilters) -> dict[str, Any] | None:
-    """The condition of a search; None lets everything through."""
-    conditions: list[dict[str, Any]] = []
-    if filters.topic is not None:
-        conditions.append({"key": "topic", "match": {"value": filters.topic}})
-    if filters.exam is not None:
-        conditions.append({"key": "exam", "match": {"value": filters.exam}})
-    if filters.tags:
-        conditions.append({"key": "tags", "match": {"any": list(filters.tags)}})
-    return {"must": conditions} if conditions else None
-
-
-def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> dict[str, Any]:
+def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> models.Filter:
     """The condition of all chunks of these templates from number `keep_chunks` on."""
-    conditions: list[dict[str, Any]] = [
-        {"key": "template_id", "match": {"any": list(template_ids)}}
+    conditions: list[Any] = [
+        models.FieldCondition(key="template_id", match=models.MatchAny(any=list(template_ids)))
     ]
     if keep_chunks:
-        conditions.append({"key": "chunk_index", "range": {"gte": keep_chunks}})
-    return {"must": conditions}
+        conditions.append(
+            models.FieldCondition(key="chunk_index", range=models.Range(gte=keep_chunks))
+        )
+    return models.Filter(must=conditions)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explanation_service.settings import Settings
-from explanation_service.stores import vector_points as points_of
 from explanation_service.stores.errors import CollectionMissing, StoreUnavailable
 from explanation_service.stores.qdrant_rest import (
     SEARCH_TIMEOUT,
@@ -17,6 +16,14 @@ from explanation_service.stores.qdrant_rest import (
     not_qdrants,
 )
 from explanation_service.stores.records import Passage, SearchFilters, SparseVector
+from explanation_service.stores.vector_layout import (
+    DENSE,
+    LEXICAL,
+    PASSAGE_FIELDS,
+    filter_json,
+    sparse_json,
+    to_passage,
+)
 
 # Several chunks of one template can be hits, and one of them is shown: ask for more at once, and
 # once again for many more where long templates crowded out the others.
@@ -62,11 +69,13 @@ class VectorSearch:
             raise not_qdrants() from error
         return behind.get(self.alias)
 
-    async def count(self) -> int:
-        """The number of chunks in the index."""
-        path = f"/collections/{self.alias}/points/count"
+    async def count(self, collection: str | None = None) -> int:
+        """The number of chunks behind the alias, or in a collection; 0 where there is none."""
+        name = collection or self.alias
         try:
-            result = await self._rest.post(path, {"exact": True}, self.alias)
+            result = await self._rest.post(
+                f"/collections/{name}/points/count", {"exact": True}, name
+            )
         except CollectionMissing:
             return 0
         try:
@@ -91,9 +100,9 @@ class VectorSearch:
         lanes: dict[str, Any] = {}
         if dense is not None:
             # float() because the components may come as numpy's own type.
-            lanes[points_of.DENSE] = [float(component) for component in dense]
+            lanes[DENSE] = [float(component) for component in dense]
         if sparse is not None and sparse.indices:
-            lanes[points_of.LEXICAL] = points_of.to_sparse(sparse)
+            lanes[LEXICAL] = sparse_json(sparse)
         if not lanes or limit < 1:
             return LaneHits()
         try:
@@ -140,7 +149,7 @@ class VectorSearch:
                 raise not_qdrants()
             return [
                 [
-                    points_of.to_passage(hit["payload"], hit["score"])
+                    to_passage(hit["payload"], hit["score"])
                     for hit in answer["points"]
                     if hit.get("payload")
                 ]
@@ -152,8 +161,8 @@ class VectorSearch:
 
 def query_batch(lanes: dict[str, Any], filters: SearchFilters, limit: int) -> dict[str, Any]:
     """Qdrant's QueryRequestBatch: one search for each lane, `lanes` being name to vector."""
-    condition = points_of.to_filter(filters)
-    common = {"limit": limit, "with_payload": list(points_of.PASSAGE_FIELDS)}
+    condition = filter_json(filters)
+    common = {"limit": limit, "with_payload": list(PASSAGE_FIELDS)}
     if condition is not None:
         common["filter"] = condition
     return {"searches": [{"using": name, "query": lanes[name], **common} for name in lanes]}

@@ -10,6 +10,7 @@ from explanation_service.stores.records import (
     SearchFilters,
     SparseVector,
 )
+from explanation_service.stores.vector_layout import PASSAGE_FIELDS, filter_json, to_passage
 
 POINT = PassagePoint(
     template_id="a",
@@ -35,23 +36,23 @@ def test_ids_never_change() -> None:
 
 def test_a_point_comes_back_as_passage_and_state() -> None:
     point = points_of.to_point(POINT)
-    payload = point["payload"]
-    assert set(points_of.PASSAGE_FIELDS) | set(points_of.STATE_FIELDS) == set(payload)
+    payload = point.payload or {}
+    assert set(PASSAGE_FIELDS) | set(points_of.STATE_FIELDS) == set(payload)
     assert points_of.to_state(payload) == IndexedState(3, "h", 2)
-    assert points_of.to_passage(payload, 0.5) == Passage(
+    assert to_passage(payload, 0.5) == Passage(
         "a", 1, 3, "Т", "текст", "тема", "ЕГЭ", ("x", "y"), 0.5
     )
 
 
 def test_absent_values_take_no_room_in_the_payload() -> None:
     bare = dataclasses.replace(POINT, topic=None, exam=None, tags=())
-    payload = points_of.to_point(bare)["payload"]
+    payload = points_of.to_point(bare).payload or {}
     assert not {"topic", "exam", "tags"} & set(payload)
-    passage = points_of.to_passage(payload, 1)
+    passage = to_passage(payload, 1)
     assert (passage.topic, passage.exam, passage.tags) == (None, None, ())
 
 
 def test_no_filters_are_no_condition() -> None:
-    assert points_of.to_filter(SearchFilters()) is None
-    condition = points_of.to_filter(SearchFilters("т", "е", ("x",)))
+    assert filter_json(SearchFilters()) is None
+    condition = filter_json(SearchFilters("т", "е", ("x",)))
     assert condition is not None and len(condition["must"]) == 3

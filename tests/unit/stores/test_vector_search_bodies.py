@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qdrant_client.http import models
 
-from explanation_service.stores import vector_points as points_of
 from explanation_service.stores.errors import CollectionMissing, StoreUnavailable
 from explanation_service.stores.records import SearchFilters, SparseVector
 from explanation_service.stores.vector_search import LaneHits, VectorSearch
@@ -87,18 +86,6 @@ async def test_a_count_is_a_request_of_qdrants() -> None:
     assert await search_on(rest).count() == 7
     ((_, body),) = rest.asked
     assert models.CountRequest.model_validate(body).model_dump(exclude_none=True) == body
-
-
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=3), st.integers(0, 9))
-def test_conditions_and_points_are_qdrants(template_ids: list[str], keep: int) -> None:
-    condition = points_of.of_templates(template_ids, keep)
-    parsed = models.Filter.model_validate(condition)
-    assert parsed.model_dump(exclude_none=True, mode="json") == condition
-
-
-def test_payload_indexes_are_of_qdrants_kinds() -> None:
-    for kind in points_of.PAYLOAD_INDEXES.values():
-        assert models.PayloadSchemaType(kind)
 
 
 @pytest.mark.parametrize(
