@@ -38,7 +38,8 @@ class Services:
     probes: Mapping[str, Probe]
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    # Asynchronous although nothing is waited for: FastAPI would run it in a thread.
     services: Services = request.app.state.services
     return services
 

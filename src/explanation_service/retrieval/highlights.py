@@ -51,22 +51,25 @@ class Highlighter:
         order, none overlaps another."""
         if not self._stems:
             return []
-        return [
-            Highlight(*match.span()) for match in _WORD.finditer(text) if self._matches(match[0])
-        ]
+        known = self._known
+        found = []
+        for match in _WORD.finditer(text):
+            shown = match[0]
+            if shown not in known:
+                known[shown] = self._matches(shown)
+            if known[shown]:
+                found.append(Highlight(*match.span()))
+        return found
 
     def _matches(self, shown: str) -> bool:
-        known = self._known.get(shown)
-        if known is None:
-            stems = _stems_of_shown(shown)
-            known = any(one in self._stems or self._has_alike(one) for one in stems)
-            self._known[shown] = known
-        return known
-
-    def _has_alike(self, found: str) -> bool:
-        return len(found) >= _SHORTEST_ALIKE and any(
-            _alike(found, one) for one in self._long.get(found[0], ())
-        )
+        for one in _stems_of_shown(shown):
+            if one in self._stems:
+                return True
+            if len(one) >= _SHORTEST_ALIKE:
+                for other in self._long.get(one[0], ()):
+                    if _alike(one, other):
+                        return True
+        return False
 
 
 def _stems(word: str) -> list[str]:
@@ -81,6 +84,7 @@ def _stems_of_shown(shown: str) -> tuple[str, ...]:
     return tuple(part for word in words_of(shown) for part in _stems(word))
 
 
+@lru_cache(maxsize=65_536)
 def _alike(one: str, other: str) -> bool:
     # What the ratio is at most, for the matcher is dear.
     if 2 * min(len(one), len(other)) < _ALIKE * (len(one) + len(other)):

@@ -7,6 +7,8 @@ a start, for a program that only asks. Who writes uses it (`stores.qdrant`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,10 +64,8 @@ class QdrantRest:
             raise StoreUnavailable("qdrant", detail) from error
         if answer.status_code != 200:
             raise refusal(answer.status_code, _reason(answer), asked)
-        try:
+        with reading_answer():
             return from_json(answer.content)["result"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise not_qdrants() from error
 
 
 def connect_qdrant_rest(settings: Settings) -> QdrantRest:
@@ -102,6 +102,15 @@ def refusal(status: int, detail: str, collection: str) -> StoreError:
     if status in _REJECTED:
         return StoreRejected("qdrant", detail)
     return StoreUnavailable("qdrant", detail)
+
+
+@contextmanager
+def reading_answer() -> Iterator[None]:
+    """Around code that takes an answer apart: what it trips over is an answer of another shape."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise not_qdrants() from error
 
 
 def not_qdrants() -> StoreUnavailable:

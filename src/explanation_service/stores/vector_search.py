@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from explanation_service.settings import Settings
@@ -13,7 +14,7 @@ from explanation_service.stores.qdrant_rest import (
     SEARCH_TIMEOUT,
     QdrantRest,
     connect_qdrant_rest,
-    not_qdrants,
+    reading_answer,
 )
 from explanation_service.stores.records import Passage, SearchFilters, SparseVector
 from explanation_service.stores.vector_layout import (
@@ -63,11 +64,9 @@ class VectorSearch:
     async def collection_name(self) -> str | None:
         """The collection behind the alias; None where there is no alias yet."""
         result = await self._rest.get("/aliases", self.alias)
-        try:
+        with reading_answer():
             behind = {one["alias_name"]: str(one["collection_name"]) for one in result["aliases"]}
-        except (KeyError, TypeError) as error:
-            raise not_qdrants() from error
-        return behind.get(self.alias)
+            return behind.get(self.alias)
 
     async def count(self, collection: str | None = None) -> int:
         """The number of chunks behind the alias, or in a collection; 0 where there is none."""
@@ -78,10 +77,8 @@ class VectorSearch:
             )
         except CollectionMissing:
             return 0
-        try:
+        with reading_answer():
             return int(result["count"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise not_qdrants() from error
 
     async def search(
         self,
@@ -125,13 +122,12 @@ class VectorSearch:
             chunks = limit * overfetch
             answers = await self._query(collection, lanes, filters, chunks)
             crowded = {}
-            for (lane, vector), hits in zip(lanes.items(), answers, strict=True):
-                best: dict[str, Passage] = {}
-                for hit in hits:
-                    best.setdefault(hit.template_id, hit)
-                found[lane] = list(best.values())[:limit]
-                if len(best) < limit and len(hits) == chunks:
-                    crowded[lane] = vector
+            with reading_answer():
+                for (lane, vector), answer in zip(lanes.items(), answers, strict=True):
+                    points = answer["points"]
+                    found[lane] = _best_of_each_template(points, limit)
+                    if len(found[lane]) < limit and len(points) == chunks:
+                        crowded[lane] = vector
             if not crowded:
                 break
             lanes = crowded
@@ -139,24 +135,18 @@ class VectorSearch:
 
     async def _query(
         self, collection: str, lanes: dict[str, Any], filters: SearchFilters, limit: int
-    ) -> list[list[Passage]]:
-        """For each lane the best `limit` chunks."""
+    ) -> Any:
+        """For each lane Qdrant's answer with the best `limit` points."""
         path = f"/collections/{collection}/points/query/batch?timeout={SEARCH_TIMEOUT}"
-        body = query_batch(lanes, filters, limit)
-        answers = await self._rest.post(path, body, collection)
-        try:
-            if len(answers) != len(lanes):
-                raise not_qdrants()
-            return [
-                [
-                    to_passage(hit["payload"], hit["score"])
-                    for hit in answer["points"]
-                    if hit.get("payload")
-                ]
-                for answer in answers
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise not_qdrants() from error
+        return await self._rest.post(path, query_batch(lanes, filters, limit), collection)
+
+
+def _best_of_each_template(points: Sequence[dict[str, Any]], limit: int) -> list[Passage]:
+    best: dict[str, dict[str, Any]] = {}
+    for point in points:
+        if payload := point.get("payload"):
+            best.setdefault(payload["template_id"], point)
+    return [to_passage(one["payload"], one["score"]) for one in islice(best.values(), limit)]
 
 
 def query_batch(lanes: dict[str, Any], filters: SearchFilters, limit: int) -> dict[str, Any]:
