@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +11,7 @@ from explanation_service.retrieval.fusion import fuse
 from explanation_service.retrieval.lexical import encode_query
 from explanation_service.retrieval.query_vectors import QueryVector, QueryVectorSource
 from explanation_service.retrieval.served_collection import Served, ServedCollection
-from explanation_service.stores.errors import CollectionMissing, StoreRejected
+from explanation_service.stores.errors import CollectionMissing, StoreRejected, StoreUnavailable
 from explanation_service.stores.records import Passage, SearchFilters, SparseVector
 from explanation_service.stores.vector_search import VectorSearch
 from explanation_service.telemetry.logging import get_logger
@@ -90,7 +91,12 @@ class SearchService:
 
     async def _dense(self, query: str, deadline: float) -> tuple[Served, QueryVector] | None:
         """The query's vector with the collection that it can be compared in."""
-        served = await self._served.current()
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                served = await self._served.current()
+        except (StoreUnavailable, TimeoutError):
+            # The lexical lane tries for itself; the next look comes in the background.
+            return None
         if served is None or served.revision is None:
             return None
         vector = await self._vectors.get(query, served.revision, deadline)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -113,6 +114,24 @@ async def test_both_lanes_go_deeper_than_the_answer_and_keep_the_filters() -> No
     result = await subject.search("не", 1, filters)
     assert index.calls == [Call(["dense", "lexical"], FUSION_DEPTH, filters, "templates_r1")]
     assert len(result.hits) == 1
+
+
+async def test_a_look_at_the_alias_costs_a_search_its_budget_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang() -> None:
+        await asyncio.sleep(60)
+
+    async def fail() -> None:
+        raise StoreUnavailable("qdrant", "no answer in time")
+
+    for trouble in (hang, fail):
+        subject, _, vectors = service(budget_ms=40)
+        monkeypatch.setattr(subject._served, "current", trouble)
+        started = time.monotonic()
+        result = await subject.search("не", 5)
+        assert (result.mode, result.degraded, len(result.hits)) == ("lexical", True, 1)
+        assert time.monotonic() - started < 5 and vectors.revisions == []
 
 
 async def test_the_vector_is_that_of_the_model_behind_the_collection() -> None:
