@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explanation_service.settings import Settings
 
-_HIDDEN = "***"
+_HIDDEN = b"***"
 
 
 class Credentials:
@@ -28,6 +28,6 @@ class Credentials:
         """The value of the Authorization header."""
         return f"{self._scheme} {self._secret}"
 
-    def scrub(self, text: str) -> str:
-        """The text without the secret, should a server repeat it."""
-        return text.replace(self._secret, _HIDDEN)
+    def scrub(self, received: bytes) -> bytes:
+        """Without the secret, should a server repeat it."""
+        return received.replace(self._secret.encode(), _HIDDEN)

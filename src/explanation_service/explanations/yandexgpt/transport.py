@@ -53,7 +53,7 @@ class Transport:
         """The body of the answer."""
         with self._translated():
             async with self._open(path, body) as response:
-                return await _read(response, _MOST_BODY)
+                return self._credentials.scrub(await _read(response, _MOST_BODY))
 
     async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[str]:
         """The lines of the answer as they come, empty ones left out. Close the generator."""
@@ -61,7 +61,7 @@ class Transport:
             async with self._open(path, body) as response:
                 async for line in _lines(response):
                     try:
-                        text = line.decode()
+                        text = self._credentials.scrub(line).decode()
                     except UnicodeDecodeError:
                         raise bad_answer("a line is no UTF-8") from None
                     yield text
@@ -84,11 +84,12 @@ class Transport:
             "POST", self._base_url + path, content=content, headers=headers
         ) as response:
             if response.status_code != 200:
-                failure = failure_of_body(response.status_code, await _read(response, _ERROR_BODY))
+                answer = self._credentials.scrub(await _read(response, _ERROR_BODY))
+                failure = failure_of_body(response.status_code, answer)
                 log.info(
                     "yandexgpt answered with an error",
                     status=response.status_code,
-                    detail=self._credentials.scrub(failure.detail),
+                    detail=failure.detail,
                     client_request_id=request_id,
                 )
                 raise failure
