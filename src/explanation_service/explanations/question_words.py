@@ -9,7 +9,7 @@ from explanation_service.explanations.records import ExplanationRequest
 
 # "в..дяной", "в…дяной", "в_дяной", "в*дяной", "н(е/и)кто"; more than three letters are no gap.
 _GAP = r"\.{2,3}|…|_{1,3}|\*|\([а-яё/|, ]{1,9}\)"
-_GAPPED = re.compile(rf"(?<![\w.])([а-яё-]*)({_GAP})([а-яё-]*)(?![\w.])", re.I)
+_GAPPED = re.compile(rf"(?<![\w.])([а-яё-]*)({_GAP})([а-яё-]*)(?!\w)", re.I)
 _QUOTED = re.compile(r"[«\"“„']([^«»\"“”„']{2,60})[»\"”“']")
 _WORD = re.compile(r"[а-яё]+(?:-[а-яё]+)*", re.I)
 _LETTERS = re.compile(r"[а-яё]{1,3}", re.I)

@@ -158,8 +158,10 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "result alternatives message text status error usage choices delta content "
-                "finish_reason httpCode grpcCode model".split()
+                [
+                    *["result", "alternatives", "message", "text", "status", "error", "usage"],
+                    *["choices", "delta", "content", "finish_reason", "httpCode", "grpcCode"],
+                ]
             ),
             inner,
             max_size=4,
