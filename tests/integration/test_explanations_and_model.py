@@ -32,7 +32,7 @@ RULE = {
 }
 # Seconds. The budget of a request here; and what a test allows, where without a bound it would be
 # minutes or for ever: the cores are shared.
-BUDGET = 1.0
+BUDGET = 3.0
 PATIENCE = 60.0
 EVENTS = {"Accept": "text/event-stream"}
 
@@ -223,7 +223,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 async def test_whatever_the_model_does_the_rules_answer_in_time(
     start: Start, fake: Fake, rule: None, more: dict[str, Any]
 ) -> None:
-    url = start(EXPLANATION_BACKGROUND_SECONDS="1")
+    url = start(EXPLANATION_BACKGROUND_SECONDS="3")
     for name, fault in FAULTS.items():
         attempts = 2 if name in ("429", "500") else 1
         # Healthy again after it, so that the circuit breaker stays closed.
@@ -241,7 +241,7 @@ async def test_what_comes_too_late_serves_the_next_pupil(
     start: Start, fake: Fake, rule: None
 ) -> None:
     url = start(EXPLANATION_BACKGROUND_SECONDS="60")
-    fake.script(delay=2.5)
+    fake.script(delay=4.5)
     body = question()
     assert summary(ask(url, body)) == ("rules", True)
     kept = until(lambda: (one := ask(url, body))["source"] == "cache" and one)
@@ -252,7 +252,7 @@ async def test_what_comes_too_late_serves_the_next_pupil(
 async def test_a_stream_that_runs_out_of_time_ends_in_the_rules(
     start: Start, fake: Fake, rule: None
 ) -> None:
-    url = start(YANDEXGPT_TIMEOUT_SECONDS="3", EXPLANATION_BACKGROUND_SECONDS="3")
+    url = start(EXPLANATION_BACKGROUND_SECONDS="3")
     fake.script(kind="hang", after=900, pieces=8)
     explanation = ask(url, question(), headers=EVENTS)
     assert summary(explanation) == ("llm", True)
@@ -384,7 +384,8 @@ async def test_the_same_question_is_generated_once_over_all_replicas(
 async def test_never_an_eleventh_request_from_three_replicas(
     start: Start, fake: Fake, rule: None
 ) -> None:
-    urls = [start(YANDEXGPT_TIMEOUT_SECONDS="5") for _ in range(3)]
+    # So long that a slow machine finds the rules for 200 questions at once.
+    urls = [start(YANDEXGPT_TIMEOUT_SECONDS="60") for _ in range(3)]
     fake.script(delay=0.3)
     async with clients(urls) as replicas:
         answers = await asyncio.gather(
@@ -392,6 +393,6 @@ async def test_never_an_eleventh_request_from_three_replicas(
         )
     assert {answer.status_code for answer in answers} == {200}
     sources = [answer.json()["source"] for answer in answers]
-    assert set(sources) <= {"llm", "rules"} and sources.count("llm") >= 8
+    assert set(sources) <= {"llm", "rules"} and sources.count("llm") >= 100
     journal = fake.journal()
     assert journal["most_running"] <= 10 and journal["turned_away"] == 0

@@ -129,7 +129,7 @@ class AnswerMemory:
 
     async def _keep_renewed(self, keys: AnswerKeys, token: str) -> None:
         while True:
-            await asyncio.sleep(FLIGHT_SECONDS / 4)
+            await asyncio.sleep(FLIGHT_SECONDS / 2)
             await self._asked(lambda: self._store.renew(keys, token), None)
 
     async def _asked(self, question: Callable[[], Awaitable[T]], otherwise: T) -> T:

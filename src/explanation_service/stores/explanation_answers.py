@@ -16,8 +16,8 @@ from typing import Any
 from explanation_service.stores.redis import RedisClient, run, translated_errors
 
 # Seconds. A process that was killed while generating holds others up no longer than this; renewed
-# at a quarter of it.
-FLIGHT_SECONDS = 3.0
+# at half of it, which most requests do not live to see.
+FLIGHT_SECONDS = 4.0
 VERSION_SECONDS = 30 * 24 * 3600
 
 # What stands in place of a token while nobody shall try again.
@@ -98,7 +98,7 @@ class ExplanationAnswers:
                 await run(pipe)
 
     async def claim(self, keys: AnswerKeys, token: str) -> bool:
-        """Whether the generation is ours now. The claim ends after 3 s unless it is renewed."""
+        """Whether the generation is ours now. The claim ends after 4 s unless it is renewed."""
         with translated_errors():
             before = await self._redis.set(
                 _flight(keys), token, px=int(FLIGHT_SECONDS * 1000), nx=True, get=True
