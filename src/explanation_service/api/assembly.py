@@ -16,6 +16,7 @@ from explanation_service.explanations.service import ExplanationService
 from explanation_service.explanations.yandexgpt.assembly import create_language_model
 from explanation_service.retrieval.query_vectors import QueryVectorSource
 from explanation_service.retrieval.search import SearchService
+from explanation_service.retrieval.served_collection import ServedCollection
 from explanation_service.settings import Settings
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.errors import StoreError
@@ -25,7 +26,7 @@ from explanation_service.stores.generation_slots import GenerationSlots
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
 from explanation_service.stores.redis import RedisClient, close, connect_redis, ping
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_search import connect_vector_search
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -47,7 +48,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(close, redis)
         waiting = connect_redis(settings, blocking=True)
         stack.push_async_callback(close, waiting)
-        index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+        index = connect_vector_search(settings)
         stack.push_async_callback(index.close)
 
         repository = TemplateRepository(mongodb)
@@ -57,7 +58,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         vectors = QueryVectorSource(workers)
         await vectors.start()
         stack.push_async_callback(vectors.close)
-        search = SearchService(index, vectors, settings.search_budget_ms)
+        served = ServedCollection(index)
+        await served.start()
+        stack.push_async_callback(served.close)
+        search = SearchService(
+            index, served, vectors, settings.search_budget_ms, settings.search_weights
+        )
         explanations = _explanations(settings, redis, FindingsService(search, rule_book))
         stack.push_async_callback(explanations.close)
         await stack.enter_async_context(
