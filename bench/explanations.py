@@ -36,7 +36,7 @@ from explanation_service.standalone.probes import http_ok
 from explanation_service.standalone.process import running
 from explanation_service.standalone.program import Program, python_environment, python_module
 from explanation_service.stores.records import EmbeddingModelInfo, PassagePoint
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_index import connect_vector_index
 from yandexgpt_fake.behaviours import Behaviour
 
 BUDGET = 2.0
@@ -103,7 +103,7 @@ def service(folder: Path) -> Iterator[tuple[str, str]]:
 async def fill_index(qdrant_url: str) -> None:
     """The rules with a vector of nothing: there is no worker, the lexical lane finds them."""
     settings = load_settings(qdrant_url=qdrant_url)
-    index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+    index = connect_vector_index(settings)
     await index.ensure_collection(EmbeddingModelInfo("bench", "bench", 4, 512))
     dense = [1.0, 0.0, 0.0, 0.0]
     await index.upsert(

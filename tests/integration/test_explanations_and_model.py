@@ -23,7 +23,7 @@ from explanation_service.standalone.probes import http_ok
 from explanation_service.standalone.process import running
 from explanation_service.standalone.program import Program, python_environment, python_module
 from explanation_service.stores.records import EmbeddingModelInfo, PassagePoint
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_index import connect_vector_index
 
 KEY = "AQVN-integration-secret"
 RULE = {
@@ -125,7 +125,7 @@ def _environment(settings: Settings, port: int, fake_url: str) -> dict[str, str]
 @pytest.fixture
 async def rule(settings: Settings) -> None:
     """The rule in the index, as a worker would put it there."""
-    vectors = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+    vectors = connect_vector_index(settings)
     await vectors.ensure_collection(EmbeddingModelInfo("test", "rev1", 4, 512))
     title, body = RULE["title"], RULE["body"]
     lexical = encode_document(title, body)
