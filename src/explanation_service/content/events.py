@@ -34,9 +34,11 @@ class ContentEvent(BaseModel):
     version: Annotated[int, Field(ge=1)]
     occurred_at: UtcDatetime
     traceparent: str | None = None
+    repair: bool = False
+    """Passages are missing or too many though the first one looks right: write all of them anew."""
 
     def to_fields(self) -> dict[str, str]:
-        """The fields of the stream entry; an absent traceparent is left out."""
+        """The fields of the stream entry; what says nothing is left out."""
         fields = {
             "event_id": self.event_id,
             "entity": self.entity,
@@ -47,6 +49,8 @@ class ContentEvent(BaseModel):
         }
         if self.traceparent is not None:
             fields["traceparent"] = self.traceparent
+        if self.repair:
+            fields["repair"] = "true"
         return fields
 
     @classmethod

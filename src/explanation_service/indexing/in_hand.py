@@ -31,8 +31,8 @@ class Work:
     careful: bool = False
     """Somebody may have written half of it before: leave nothing to what the index says."""
     overwrote: bool = False
-    """We wrote a version that was not the newest any more, perhaps among another worker's chunks:
-    write all of them again, whatever the first chunk says."""
+    """We wrote a version that was not the newest any more, perhaps among another worker's chunks,
+    or a repair is asked for: write all of them again, whatever the first chunk says."""
     abandoned: bool = False
     """Every lease was lost: another worker has it."""
 
@@ -62,6 +62,8 @@ class InHand:
                 work.requests.append(request)
                 work.abandoned = False
             work.careful = work.careful or request.delivery.times_delivered > 1
+            if request.event.repair:
+                work.careful = work.overwrote = True
         return fresh
 
     def release(self, work: Work) -> None:

@@ -58,14 +58,9 @@ class Plan:
         return all(chunk.vector is not None for chunk in self.chunks)
 
     def is_still(self, stored: StoredTemplate | None) -> bool:
-        """Whether a later reading shows the same version."""
-        if stored is None or self.stored is None:
-            return stored is self.stored
-        return (stored.version, stored.deleted, stored.updated_at) == (
-            self.stored.version,
-            self.stored.deleted,
-            self.stored.updated_at,
-        )
+        """Whether a later reading shows the same, text and all: who edits MongoDB directly may
+        leave version and time as they are."""
+        return stored == self.stored
 
     @property
     def chunks_after(self) -> int:
@@ -118,6 +113,4 @@ def decide(
 
 def is_searchable(stored: StoredTemplate | None) -> bool:
     """Drafts, tombstones and documents that are no templates stay out of the index."""
-    if stored is None or stored.template is None:
-        return False
-    return stored.template.status == "published"
+    return stored is not None and stored.searchable

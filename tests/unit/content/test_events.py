@@ -32,6 +32,7 @@ def test_fields_come_back() -> None:
     version=st.integers(1, 2**53),
     occurred_at=st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 1)),
     traceparent=st.none() | st.just("00-aa-bb-01"),
+    repair=st.booleans(),
 )
 def test_every_event_survives_the_stream(**fields: object) -> None:
     event = ContentEvent.model_validate(fields)

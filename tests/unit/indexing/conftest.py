@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -100,6 +100,15 @@ class Repository:
         self.stored[template_id] = StoredTemplate(template_id, template, version, body is None, now)
         return version
 
+    def edit_directly(self, template_id: str, body: str) -> bool:
+        """As with mongosh: version and time stay. False where there is nothing to edit."""
+        before = self.stored.get(template_id)
+        if before is None or before.template is None:
+            return False
+        edited = before.template.model_copy(update={"body": body})
+        self.stored[template_id] = replace(before, template=edited)
+        return True
+
     async def get_many(self, template_ids: Sequence[str]) -> dict[str, StoredTemplate]:
         await self._steps.pause()
         self.reads += 1
@@ -147,8 +156,6 @@ class Index:
 
     async def set_version(self, template_id: str, version: int) -> None:
         await self._steps.pause()
-        from dataclasses import replace
-
         for key in [k for k in self.points if k[0] == template_id]:
             self.points[key] = replace(self.points[key], version=version)
         await self._steps.pause()
@@ -179,7 +186,9 @@ class Stream:
     acked: list[str] = field(default_factory=list)
     count: int = 0
 
-    def append(self, template_id: str, op: str = "upsert", version: int = 1) -> None:
+    def append(
+        self, template_id: str, op: str = "upsert", version: int = 1, repair: bool = False
+    ) -> None:
         self.count += 1
         event = ContentEvent(
             event_id=f"e{self.count}",
@@ -187,6 +196,7 @@ class Stream:
             op=op,
             version=version,
             occurred_at=datetime.now(UTC),
+            repair=repair,
         )
         self.waiting.append(Delivery(f"{self.count}-0", event.to_fields(), 1))
 

@@ -72,8 +72,13 @@ async def play(toys: SimpleNamespace, seed: int, writes: int, workers: int, deat
         for _ in range(writes):
             template_id = draw.choice(["x", "y"])
             body = draw.choice([None, *BODIES])
-            status = draw.choice(["published", "published", "draft"])
-            version = repository.write(template_id, body, status)
+            past_the_service = body is not None and draw.random() < 0.3
+            if past_the_service and repository.edit_directly(template_id, body):
+                # The change relay makes its event.
+                version = repository.stored[template_id].version
+            else:
+                status = draw.choice(["published", "published", "draft"])
+                version = repository.write(template_id, body, status)
             for _ in range(draw.choice([1, 1, 2])):
                 stream.append(template_id, "delete" if body is None else "upsert", version)
             draw.shuffle(stream.waiting)
@@ -206,3 +211,38 @@ async def test_a_work_whose_leases_were_lost_writes_nothing(toys: SimpleNamespac
     async for group in life.embedder.embed(plans):
         await life.finisher.finish(group, lambda: False)
     assert index.points == {} and stream.acked == [] and len(life.in_hand) == 0
+
+
+async def test_a_direct_edit_that_keeps_its_version_is_not_lost_while_the_template_is_written(
+    toys: SimpleNamespace,
+) -> None:
+    steps = toys.Steps()
+    repository, index, stream = toys.Repository(steps), toys.Index(steps), toys.Stream(steps)
+    life = Life(toys, repository, index, stream)
+    stream.append("x", version=repository.write("x", BODIES[0]))
+    works = life.in_hand.admit(await life.intake.sort_out(stream.hand_out(1)))
+    plans = await life.preparer.prepare(works)
+    assert repository.edit_directly("x", "Исправлено мимо службы.")
+    stream.append("x", version=1)
+    life.in_hand.admit(await life.intake.sort_out(stream.hand_out(1)))
+    async for group in life.embedder.embed(plans):
+        await life.finisher.finish(group, lambda: False)
+    assert stream.pending == {}
+    assert index.texts() == {"x": "1:Исправлено мимо службы."}
+
+
+async def test_a_repair_writes_what_the_first_chunk_does_not_tell(toys: SimpleNamespace) -> None:
+    steps = toys.Steps()
+    repository, index, stream = toys.Repository(steps), toys.Index(steps), toys.Stream(steps)
+    life = Life(toys, repository, index, stream)
+    stream.append("x", version=repository.write("x", BODIES[2]))
+    await life.work(1)
+    whole = dict(index.points)
+    last = len(whole) - 1
+    index.points["x", last + 3] = index.points.pop(("x", last))
+    stream.append("x")
+    await life.work(1)
+    assert set(index.points) != set(whole), "an ordinary event trusts the first chunk"
+    stream.append("x", repair=True)
+    await life.work(1)
+    assert set(index.points) == set(whole)

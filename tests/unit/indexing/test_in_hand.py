@@ -7,13 +7,14 @@ from explanation_service.indexing.in_hand import InHand, Request
 from explanation_service.stores.records import Delivery
 
 
-def request(entry_id: str, template_id: str = "x", times: int = 1) -> Request:
+def request(entry_id: str, template_id: str = "x", times: int = 1, repair: bool = False) -> Request:
     event = ContentEvent(
         event_id="e",
         entity_id=template_id,
         op="upsert",
         version=1,
         occurred_at=datetime.now(UTC),
+        repair=repair,
     )
     return Request(Delivery(entry_id, event.to_fields(), times), event)
 
@@ -60,3 +61,11 @@ def test_a_released_work_does_not_take_its_successor_along() -> None:
     (second,) = in_hand.admit([request("2")])
     in_hand.release(first)
     assert in_hand.admit([request("3")]) == [] and len(second.requests) == 2
+
+
+def test_a_repair_trusts_nothing_that_the_index_says() -> None:
+    in_hand = InHand()
+    (work,) = in_hand.admit([request("1")])
+    assert not work.careful and not work.overwrote
+    in_hand.admit([request("2", repair=True)])
+    assert work.careful and work.overwrote

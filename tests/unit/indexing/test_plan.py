@@ -73,3 +73,11 @@ def test_trimming_is_due_after_a_longer_version_and_whenever_in_doubt() -> None:
     assert plan(3, careful=True).must_trim()
     shorter = Plan(Work("x"), stored(), Action.EMBED, [], chunks_before=2)
     assert shorter.must_trim()
+
+
+def test_an_edit_that_leaves_version_and_time_as_they_are_is_seen() -> None:
+    plan = Plan(Work("x"), stored(2), Action.EMBED, [])
+    before = stored(2)
+    assert before.template is not None
+    edited = before.template.model_copy(update={"body": "другое"})
+    assert not plan.is_still(StoredTemplate("x", edited, 2, False, NOW))
