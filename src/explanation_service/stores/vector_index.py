@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.stores import vector_points as points_of
+from explanation_service.stores import vector_scan
 from explanation_service.stores.errors import (
     CollectionMissing,
     ModelMismatch,
@@ -22,6 +23,7 @@ from explanation_service.stores.qdrant import (
 )
 from explanation_service.stores.records import (
     EmbeddingModelInfo,
+    IndexedPassages,
     IndexedState,
     Passage,
     PassagePoint,
@@ -71,6 +73,10 @@ class VectorIndex:
                 aliases = (await self._client.get_aliases()).aliases
         return next((a.collection_name for a in aliases if a.alias_name == self.alias), None)
 
+    async def holds_model(self, revision: str) -> bool:
+        """Whether the collection behind the alias was made by this revision of the model."""
+        return await self.collection_name() == collection_for(self.alias, revision)
+
     async def ensure_collection(self, model: EmbeddingModelInfo) -> None:
         """Make the collection of this model and point the alias at it, where neither is there.
 
@@ -103,6 +109,15 @@ class VectorIndex:
             )
         payloads = [record.payload for record in records if record.payload]
         return {payload["template_id"]: points_of.to_state(payload) for payload in payloads}
+
+    async def passages_of(self, template_ids: Sequence[str]) -> dict[str, IndexedPassages]:
+        """What the index holds of these templates, read from all their passages; slower than
+        `indexed_state`, which trusts the first. Templates without a passage are left out."""
+        return await vector_scan.passages_of(self._client, self.alias, template_ids)
+
+    def template_ids(self) -> AsyncIterator[tuple[set[str], int]]:
+        """Page by page: ids of templates that have passages, and how many passages the page has."""
+        return vector_scan.template_ids(self._client, self.alias)
 
     async def upsert(self, points: Sequence[PassagePoint]) -> None:
         """Write chunks, whatever was there before.
