@@ -22,7 +22,7 @@ from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
 from explanation_service.stores.redis import close, connect_redis, ping
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_scan import VectorScan, connect_vector_scan
 
 # The exit code for differences that are there still.
 EXIT_DIFFERENCES = 1
@@ -33,7 +33,7 @@ _LOOK_EVERY = 0.5
 @dataclass(frozen=True)
 class _Stores:
     repository: TemplateRepository
-    index: VectorIndex
+    index: VectorScan
     stream: EventStream
     reconciler: Reconciler
 
@@ -158,7 +158,7 @@ async def _stores(settings: Settings) -> AsyncIterator[_Stores]:
         stack.push_async_callback(mongodb.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close, redis)
-        index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+        index = connect_vector_scan(settings)
         stack.push_async_callback(index.close)
         await ping(redis)
         # It sends nothing, so one client does for both of its parts.

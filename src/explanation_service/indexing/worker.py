@@ -129,7 +129,7 @@ class Worker:
         index, repository, stream = connections.index, connections.repository, connections.stream
         revision = encoder.info.revision
         # Nobody is served until the index is filled again, so it does not tread softly.
-        reconciler = Reconciler(repository, index, stream, revision, second_look=0.0)
+        reconciler = Reconciler(repository, connections.scan, stream, revision, second_look=0.0)
 
         async def heal_collection() -> None:
             await index.ensure_collection(encoder.info)
@@ -185,7 +185,7 @@ class Worker:
         lease = LeaderLease(connections.redis, f"{settings.redis_stream_name}:relay", self._lease)
         reconciler = Reconciler(
             repository,
-            connections.index,
+            connections.scan,
             stream,
             revision,
             share=RECONCILE_SHARE,

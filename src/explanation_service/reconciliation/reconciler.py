@@ -16,7 +16,7 @@ from explanation_service.reconciliation.report import Report
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
 from explanation_service.stores.records import IndexedPassages
-from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_scan import VectorScan
 
 # Documents a page; at most 100,000 characters each, 2,000 as a rule.
 PAGE = 200
@@ -39,7 +39,7 @@ class Reconciler:
     def __init__(
         self,
         repository: TemplateRepository,
-        index: VectorIndex,
+        index: VectorScan,
         stream: EventStream,
         revision: str | None,
         second_look: float = 1.0,

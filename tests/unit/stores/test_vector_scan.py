@@ -1,27 +1,32 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from explanation_service.stores import vector_scan
 from explanation_service.stores.records import IndexedPassages, IndexedState
+from explanation_service.stores.vector_scan import VectorScan
 
 
-class Client:
+class Rest:
     """Qdrant's scroll over payloads in memory."""
 
     def __init__(self, payloads: list[dict[str, Any]]) -> None:
         self._payloads = payloads
-        self.limits: list[int] = []
+        self.limits: set[int] = set()
 
-    async def scroll(self, _alias: str, *, limit: int, offset: Any, **_: Any) -> Any:
-        self.limits.append(limit)
-        start = offset or 0
-        page = self._payloads[start : start + limit]
-        following = start + limit if start + limit < len(self._payloads) else None
-        return [SimpleNamespace(payload=payload) for payload in page], following
+    async def post(self, path: str, body: dict[str, Any], asked: str, _seconds: float) -> Any:
+        assert path == f"/collections/{asked}/points/scroll"
+        self.limits.add(body["limit"])
+        start = body.get("offset") or 0
+        stop = start + body["limit"]
+        page = [{"id": at, "payload": one} for at, one in enumerate(self._payloads[start:stop])]
+        return {"points": page, "next_page_offset": stop if stop < len(self._payloads) else None}
+
+
+def scan(rest: Any) -> VectorScan:
+    return VectorScan(rest, "a")
 
 
 def chunk(index: int, total: int = 3, template_id: str = "x", **fields: Any) -> dict[str, Any]:
@@ -36,8 +41,7 @@ def chunk(index: int, total: int = 3, template_id: str = "x", **fields: Any) -> 
 
 
 async def tally(*payloads: dict[str, Any]) -> IndexedPassages:
-    client: Any = Client([*payloads])
-    return (await vector_scan.passages_of(client, "a", ["x"]))["x"]
+    return (await scan(Rest([*payloads])).passages_of(["x"]))["x"]
 
 
 async def test_a_template_that_is_whole() -> None:
@@ -73,7 +77,7 @@ async def test_a_template_without_its_first_chunk() -> None:
 async def test_ids_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector_scan, "POINTS_PER_PAGE", 2)
     rows = [chunk(0), chunk(1), chunk(2), chunk(0, template_id="y"), {}]
-    client: Any = Client(rows)
-    pages = [page async for page in vector_scan.template_ids(client, "a")]
+    rest = Rest(rows)
+    pages = [page async for page in scan(rest).template_ids()]
     assert pages == [({"x"}, 2), ({"x", "y"}, 2), (set(), 1)]
-    assert set(client.limits) == {2}
+    assert rest.limits == {2}
