@@ -198,7 +198,7 @@ async def test_a_template_in_several_pages_is_whole(
     async with toy_worker(settings):
         await indexed(stores)
     reconciler = Reconciler(
-        stores.repository, stores.scan, stores.stream, INFO.revision, second_look=0.0
+        stores.repository, stores.scan, stores.stream, INFO.revision, settle=None
     )
     report = await reconciler.run(repair=False)
     assert (report.found, report.by_content) == (0, True)

@@ -6,10 +6,10 @@ import asyncio
 import random
 import time
 
+from explanation_service.indexing.quiet import Quiet
 from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.reconciliation.report import Report
 from explanation_service.stores.errors import StoreUnavailable
-from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.leader_lease import LeaderLease
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import (
@@ -23,8 +23,6 @@ log = get_logger(__name__)
 # Seconds, half as many to half as many again, between looks whether it is time. A new leader waits
 # as long before its first, for the stores may just have come up, too.
 LOOK_EVERY = 20.0
-# Seconds: how long the stream may keep a comparison waiting, and how often it is looked at.
-QUIET_WITHIN, QUIET_EVERY = 600.0, 1.0
 
 
 class ReconcileSchedule:
@@ -32,10 +30,10 @@ class ReconcileSchedule:
     leader does not begin one."""
 
     def __init__(
-        self, reconciler: Reconciler, stream: EventStream, lease: LeaderLease, interval: float
+        self, reconciler: Reconciler, quiet: Quiet, lease: LeaderLease, interval: float
     ) -> None:
         self._reconciler = reconciler
-        self._stream = stream
+        self._quiet = quiet
         self._lease = lease
         self._interval = interval
         self._one_at_a_time = asyncio.Lock()
@@ -43,7 +41,7 @@ class ReconcileSchedule:
     async def reconcile(self) -> Report:
         """Compare and repair now. Raises StoreUnavailable and LeaseLost."""
         async with self._one_at_a_time:
-            await self._until_quiet()
+            self._quiet.begin()
             report = await self._reconciler.run(repair=True)
             now = time.time()
             embed_reconcile_duration_seconds.set(report.seconds)
@@ -66,16 +64,6 @@ class ReconcileSchedule:
                     await self.reconcile()
             except StoreUnavailable as error:
                 log.warning("rule book and index were not compared", why=str(error))
-
-    async def _until_quiet(self) -> None:
-        """Until the workers have nothing to do: what they are about to write would be found, and
-        sent to them a second time. Under load that never ends, only so long."""
-        until = time.monotonic() + QUIET_WITHIN
-        while time.monotonic() < until:
-            status = await self._stream.status()
-            if status.lag + status.pending == 0:
-                return
-            await asyncio.sleep(QUIET_EVERY)
 
     async def _is_due(self) -> bool:
         last = (await self._lease.notes()).get("reconciled_at")

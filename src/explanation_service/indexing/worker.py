@@ -26,6 +26,7 @@ from explanation_service.indexing.model_directory import locate_model
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.query_lane import QueryLane
+from explanation_service.indexing.quiet import Quiet
 from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
 from explanation_service.indexing.readiness import Readiness
 from explanation_service.indexing.reconcile_schedule import ReconcileSchedule
@@ -129,7 +130,7 @@ class Worker:
         index, repository, stream = connections.index, connections.repository, connections.stream
         revision = encoder.info.revision
         # Nobody is served until the index is filled again, so it does not tread softly.
-        reconciler = Reconciler(repository, connections.scan, stream, revision, second_look=0.0)
+        reconciler = Reconciler(repository, connections.scan, stream, revision, settle=None)
 
         async def heal_collection() -> None:
             await index.ensure_collection(encoder.info)
@@ -182,17 +183,19 @@ class Worker:
     async def _lead(self, connections: Connections, revision: str) -> None:
         """What one of the workers does for all: relay direct changes, compare on a schedule."""
         settings, repository, stream = self._settings, connections.repository, connections.stream
+        quiet = Quiet(stream)
         lease = LeaderLease(connections.redis, f"{settings.redis_stream_name}:relay", self._lease)
         reconciler = Reconciler(
             repository,
             connections.scan,
             stream,
             revision,
+            settle=quiet.wait,
             share=RECONCILE_SHARE,
             set_aside=DeadLetters(connections.redis, stream.name).templates,
         )
         interval = settings.reconcile_interval_seconds
-        schedule = ReconcileSchedule(reconciler, stream, lease, interval)
+        schedule = ReconcileSchedule(reconciler, quiet, lease, interval)
 
         def duties() -> list[Coroutine[Any, Any, None]]:
             relay = ChangeRelay(

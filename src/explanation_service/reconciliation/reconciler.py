@@ -26,11 +26,17 @@ _MOST_REMEMBERED = 10_000
 _LONGEST_REST = 1.0
 
 
+async def a_second() -> None:
+    """As long as an edit takes to become searchable where nothing queues."""
+    await asyncio.sleep(1.0)
+
+
 class Reconciler:
     """`revision` is that of the model which the workers have; it counts only if the collection in
     use was made by it.
 
-    `second_look` is how long (in seconds) a difference must last: what is under way now is none.
+    `settle` returns when it is time for a second look, for what is under way now is no difference;
+    None: there is no second look.
     `share` is the part of the time in which the stores are busy with us, above 0 and up to 1.
     `set_aside` tells ids and versions of templates that are found, and not repaired: workers have
     failed with them often enough.
@@ -42,7 +48,7 @@ class Reconciler:
         index: VectorScan,
         stream: EventStream,
         revision: str | None,
-        second_look: float = 1.0,
+        settle: Callable[[], Awaitable[object]] | None = a_second,
         share: float = 1.0,
         set_aside: Callable[[], Awaitable[Container[tuple[str, int]]]] | None = None,
     ) -> None:
@@ -50,11 +56,10 @@ class Reconciler:
         self._index = index
         self._stream = stream
         self._model = revision
-        self._second_look = second_look
+        self._settle = settle
         self._share = share
         self._set_aside = set_aside
         self._revision: str | None = None
-        self._hopeless: Container[tuple[str, int]] | None = None
 
     async def run(
         self, repair: bool, advance: Callable[[int], None] = lambda _count: None
@@ -67,7 +72,6 @@ class Reconciler:
         started = time.monotonic()
         known = self._model is not None and await self._index.holds_model(self._model)
         self._revision = self._model if known else None
-        self._hopeless = None
         report = Report(by_content=known)
         async for findings in self._differences(report, advance):
             for finding in findings:
@@ -80,9 +84,9 @@ class Reconciler:
     async def _repair(self, findings: Sequence[Finding]) -> int:
         events = [event for finding in findings if (event := finding.event()) is not None]
         if events and self._set_aside is not None:
-            if self._hopeless is None:
-                self._hopeless = await self._set_aside()
-            events = [one for one in events if (one.entity_id, one.version) not in self._hopeless]
+            # Asked for each page: what was failing before the second look may be aside by now.
+            hopeless = await self._set_aside()
+            events = [one for one in events if (one.entity_id, one.version) not in hopeless]
         if events:
             await self._stream.append_many(events)
         return len(events)
@@ -122,9 +126,9 @@ class Reconciler:
     async def _differing(self, page: Sequence[StoredTemplate]) -> list[Finding]:
         passages = await self._index.passages_of([stored.id for stored in page])
         findings = await asyncio.to_thread(self._compare, page, passages)
-        if not findings or not self._second_look:
+        if not findings or self._settle is None:
             return findings
-        await asyncio.sleep(self._second_look)
+        await self._settle()
         ids = [finding.template_id for finding in findings]
         again = await self._repository.get_many(ids)
         passages = await self._index.passages_of(ids)
@@ -144,9 +148,9 @@ class Reconciler:
 
     async def _without_document(self, ids: set[str]) -> set[str]:
         orphans = ids - await self._repository.existing_ids(sorted(ids))
-        if not orphans or not self._second_look:
+        if not orphans or self._settle is None:
             return orphans
-        await asyncio.sleep(self._second_look)
+        await self._settle()
         still_there = set(await self._index.passages_of(sorted(orphans)))
         return still_there - await self._repository.existing_ids(sorted(still_there))
 

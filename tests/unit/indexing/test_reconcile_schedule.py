@@ -12,19 +12,16 @@ from explanation_service.indexing.tasks import end
 from explanation_service.reconciliation.findings import Finding, Kind
 from explanation_service.reconciliation.report import Report
 from explanation_service.stores.errors import StoreUnavailable
-from explanation_service.stores.records import StreamStatus
 from explanation_service.telemetry.metrics import REGISTRY
 
 
 class Parts:
-    """The reconciler and the lease's notes."""
+    """The reconciler, its waiting, and the lease's notes."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
         self.runs: list[float] = []
         self.away = 0
-        self.waiting = 0
-        self.looks = 0
 
     async def run(self, repair: bool) -> Report:
         assert repair
@@ -36,10 +33,8 @@ class Parts:
         report.note(Finding(Kind.STALE, "x"))
         return report
 
-    async def status(self) -> StreamStatus:
-        self.looks += 1
-        waiting, self.waiting = self.waiting, max(0, self.waiting - 1)
-        return StreamStatus(0, waiting, waiting, 0.0, 1, 0)
+    def begin(self) -> None:
+        """Quiet's."""
 
     async def notes(self) -> dict[str, str]:
         return dict(self.kept)
@@ -55,7 +50,6 @@ class Parts:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_EVERY", 0.002)
-    monkeypatch.setattr(module, "QUIET_EVERY", 0.001)
 
 
 async def run_until(schedule: ReconcileSchedule, check: Any) -> None:
@@ -107,20 +101,3 @@ async def test_what_was_found_is_measured() -> None:
     assert REGISTRY.get_sample_value("embed_reconcile_duration_seconds") == 0.25
     last = REGISTRY.get_sample_value("embed_reconcile_last_success_timestamp_seconds")
     assert last is not None and last >= started
-
-
-async def test_what_the_workers_are_about_to_write_is_waited_for() -> None:
-    parts = Parts()
-    parts.waiting = 5
-    await parts.schedule(3600).reconcile()
-    assert parts.looks == 6 and len(parts.runs) == 1
-
-
-async def test_a_stream_that_is_never_quiet_does_not_stop_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "QUIET_WITHIN", 0.02)
-    parts = Parts()
-    parts.waiting = 10**9
-    await parts.schedule(3600).reconcile()
-    assert parts.looks > 1 and len(parts.runs) == 1

@@ -63,7 +63,7 @@ class Stores:
 
 
 def reconciler(stores: Any) -> Reconciler:
-    return Reconciler(stores, stores, stores, "r1", second_look=0.0)
+    return Reconciler(stores, stores, stores, "r1", settle=None)
 
 
 async def test_only_what_differs_comes_into_the_stream(toys: SimpleNamespace) -> None:

@@ -11,8 +11,12 @@ from explanation_service.reconciliation.reconciler import PAGE, Reconciler
 from explanation_service.stores.records import IndexedPassages
 
 
+async def a_moment() -> None:
+    await asyncio.sleep(0)
+
+
 def reconciler(stores: Any, revision: str | None = "r1", **options: Any) -> Reconciler:
-    return Reconciler(stores, stores, stores, revision, **{"second_look": 0.0, **options})
+    return Reconciler(stores, stores, stores, revision, **{"settle": None, **options})
 
 
 def damage(stores: Any) -> None:
@@ -72,7 +76,7 @@ async def test_what_is_put_right_meanwhile_is_no_difference(stores: Any) -> None
     for name in ("late", "lost"):
         stores.write(name)
     stores.before_second_look = lambda: stores.index("late")
-    report = await reconciler(stores, second_look=0.01).run(repair=True)
+    report = await reconciler(stores, settle=a_moment).run(repair=True)
     assert report.examples == {Kind.MISSING: ["lost"]}
     assert [event.entity_id for event in stores.appended] == ["lost"]
 
@@ -93,7 +97,7 @@ async def test_an_orphan_that_gets_a_document_meanwhile_is_none(stores: Any) -> 
         return await really(ids)
 
     stores.existing_ids = existing_ids
-    report = await reconciler(stores, second_look=0.01).run(repair=False)
+    report = await reconciler(stores, settle=a_moment).run(repair=False)
     assert report.examples == {Kind.ORPHANED: ["b"]}
 
 
