@@ -12,9 +12,10 @@ from typing import cast
 
 from explanation_service.content.importer import read_jsonl
 from explanation_service.content.template import Template
+from explanation_service.indexing.backends.torch import TorchEncoder
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
-from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.in_hand import Work
 from explanation_service.indexing.model_directory import ModelSource
 from explanation_service.indexing.patience import Patience
@@ -82,7 +83,7 @@ async def indexed(
     client = connect_qdrant(load_settings(qdrant_url=qdrant_url))
     alias = f"bench_{secrets.token_hex(4)}"
     index = VectorIndex(client, alias)
-    encoder = Encoder(ModelSource(model.name, model))
+    encoder = TorchEncoder(ModelSource(model.name, model))
     thread = EncodeThread(encoder)
     thread.start()
     try:

@@ -36,9 +36,9 @@ from explanation_service.content.events import ContentEvent  # noqa: E402
 from explanation_service.content.importer import read_jsonl  # noqa: E402
 from explanation_service.content.sample import sample_rule_book_path  # noqa: E402
 from explanation_service.content.template import TemplateDraft  # noqa: E402
+from explanation_service.indexing.backends.torch import TorchEncoder  # noqa: E402
 from explanation_service.indexing.chunker import Chunker, normalise_body  # noqa: E402
 from explanation_service.indexing.connections import Connections, connect  # noqa: E402
-from explanation_service.indexing.encoder import Encoder  # noqa: E402
 from explanation_service.indexing.model_directory import ModelSource  # noqa: E402
 from explanation_service.indexing.worker import Worker  # noqa: E402
 from explanation_service.settings import Settings, load_settings  # noqa: E402
@@ -65,7 +65,7 @@ def make_drafts(count: int, seed: int) -> list[TemplateDraft]:
     return drafts
 
 
-def passages(encoder: Encoder, drafts: Sequence[TemplateDraft]) -> list[str]:
+def passages(encoder: TorchEncoder, drafts: Sequence[TemplateDraft]) -> list[str]:
     """What the worker embeds for these drafts, prefix included."""
     frame = len(encoder.passage_ids([""])[0])
     chunker = Chunker(encoder.token_spans, encoder.info.max_tokens, frame)
@@ -77,7 +77,7 @@ def passages(encoder: Encoder, drafts: Sequence[TemplateDraft]) -> list[str]:
 
 
 @asynccontextmanager
-async def running_worker(settings: Settings, encoder: Encoder) -> AsyncIterator[None]:
+async def running_worker(settings: Settings, encoder: TorchEncoder) -> AsyncIterator[None]:
     """A worker that is ready, in this process."""
     stop = asyncio.Event()
     worker = Worker(settings, stop, encoder)
@@ -127,7 +127,7 @@ def encode(model: SentenceTransformer, texts: Sequence[str]) -> float:
 
 async def compare(settings: Settings, directory: Path, texts: int, rounds: int) -> list[float]:
     """The ratio of the two speeds for each round; prints a line for each."""
-    encoder = Encoder(ModelSource(directory.name, directory))
+    encoder = TorchEncoder(ModelSource(directory.name, directory))
     bare = SentenceTransformer(
         str(directory), device="cpu", local_files_only=True, model_kwargs={"dtype": "float32"}
     )

@@ -24,6 +24,7 @@ NAMES = {
     "embed_oldest_pending_seconds",
     "embed_dead_lettered_total",
     "embed_skipped_total",
+    "embed_cut_texts_total",
     "embed_model_info",
     "embed_worker_ready",
 }
