@@ -7,6 +7,8 @@ from pathlib import Path
 
 # "No ML in the API" (docs/architecture.md) means none of these. numpy comes with qdrant-client.
 ML_DISTRIBUTIONS = {
+    "fasttext-numpy2-wheel",
+    "navec",
     "onnxruntime",
     "safetensors",
     "scikit-learn",
