@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 
+from explanation_service.indexing.heap import limit_heaps
 from explanation_service.indexing.threads import limit_math_threads, step_back
 
 # Before anything can import torch or numpy.
+limit_heaps()
 limit_math_threads()
 
 from explanation_service.indexing.model_directory import ModelUnusable  # noqa: E402
