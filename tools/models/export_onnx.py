@@ -115,8 +115,7 @@ def _quantise(source: Path, target: Path) -> None:
     quantize_dynamic(
         source,
         target,
-        # The matrices alone: with the table of tokens in 8 bits as well, or with one scale for a
-        # whole matrix, 77 of 100 questions kept their first hit instead of 88.
+        # The matrices alone, with a scale for each row: docs/performance.md has what else was tried.
         op_types_to_quantize=["MatMul"],
         per_channel=True,
         weight_type=QuantType.QInt8,

@@ -57,7 +57,8 @@ def limit_math_threads() -> int:
 
 def _wanted_threads() -> int:
     # A query has some 250 parallel regions of a few microseconds, and each waits for its slowest
-    # thread: where an index worker has the other core, one thread took 55 ms and two took 330.
+    # thread: beside an index worker, on a machine with other load, one thread took 58 to 83 ms
+    # (median) and two took 290 to 305.
     # More queries want more replicas, not more threads.
     return 1 if os.environ.get("WORKER_ROLE", "").lower() == "query" else usable_cpus()
 
