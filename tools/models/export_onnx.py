@@ -115,7 +115,7 @@ def _quantise(source: Path, target: Path) -> None:
     quantize_dynamic(
         source,
         target,
-        # The matrices alone, with a scale for each row: docs/performance.md has what else was tried.
+        # The matrices alone, a scale for each row: docs/performance.md has what else was tried.
         op_types_to_quantize=["MatMul"],
         per_channel=True,
         weight_type=QuantType.QInt8,
