@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from explanation_service.stores.errors import StoreError
+from explanation_service.stores.errors import IndexMoved, StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.vector_index import VectorIndex
 from explanation_service.telemetry.logging import get_logger
@@ -44,12 +44,18 @@ async def keep_house(stream: EventStream, interval: float = FIGURES_INTERVAL) ->
 
 
 async def watch_index(index: VectorIndex, heal: Callable[[], Awaitable[None]]) -> None:
-    """Make and fill the collection anew when it has gone; until cancelled."""
+    """Make and fill the collection anew when it has gone; until cancelled.
+
+    Raises IndexMoved when another collection is served: an idle worker would not notice.
+    """
     while True:
         await asyncio.sleep(INDEX_INTERVAL)
         try:
             if await index.collection_name() is None:
                 log.warning("collection has gone, it is made anew", alias=index.alias)
                 await heal()
+            await index.check_served()
+        except IndexMoved:
+            raise
         except StoreError as error:
             log.debug("no look at the index", why=str(error))

@@ -29,6 +29,7 @@ from explanation_service.indexing.readiness import Readiness
 from explanation_service.indexing.replay import replay_differences, restore_group
 from explanation_service.indexing.tasks import end
 from explanation_service.settings import Settings
+from explanation_service.stores.errors import IndexMoved
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
 
@@ -116,6 +117,18 @@ class Worker:
     async def _index(
         self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
     ) -> None:
+        while True:
+            try:
+                await self._index_served(connections, encoder, thread)
+                return
+            except IndexMoved as error:
+                # To another generation of our model, or to another one's: then ModelMismatch.
+                log.warning("the index has moved", why=str(error))
+
+    async def _index_served(
+        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+    ) -> None:
+        """Raises IndexMoved when the alias is pointed at another collection."""
         index, repository, stream = connections.index, connections.repository, connections.stream
 
         async def heal_collection() -> None:
@@ -146,7 +159,9 @@ class Worker:
         )
         preparer = Preparer(repository, index, encoder, patience)
         embedder = Embedder(thread, self._settings.embedding_max_batch_tokens)
-        finisher = Finisher(repository, index, stream, preparer, embedder, in_hand, patience)
+        # An edit that only a collection of the past has must come to the workers of the present.
+        served = stream.guarded(index.check_served)
+        finisher = Finisher(repository, index, served, preparer, embedder, in_hand, patience)
         consumer = Consumer(
             reader,
             Intake(stream, patience),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -41,6 +41,18 @@ class EventStream:
         self.name = name
         self.group = group
         self.dead_name = f"{name}:dead"
+        self._guard: Callable[[], Awaitable[None]] | None = None
+
+    def guarded(self, guard: Callable[[], Awaitable[None]]) -> EventStream:
+        """The same stream and group, whose `ack` awaits the guard first and raises what it raises:
+        then nothing is acknowledged."""
+        guarded = EventStream(self._redis, self.name, self.group)
+        guarded._guard = guard
+        return guarded
+
+    def of_group(self, group: str) -> EventStream:
+        """The same stream for another group, which gets every entry of its own."""
+        return EventStream(self._redis, self.name, group)
 
     async def ensure_group(self) -> bool:
         """Make the group where it is missing, from the first entry on; True when it was made."""
@@ -52,6 +64,16 @@ class EventStream:
                 return False
             raise
         return True
+
+    async def drop_group(self) -> None:
+        """Forget the group and what is pending in it; nothing happens where there is none."""
+        try:
+            with translated_errors():
+                await self._redis.xgroup_destroy(self.name, self.group)
+        except StoreRejected as error:
+            # There is no stream, so there is no group.
+            if "key to exist" not in error.detail:
+                raise
 
     async def append(self, event: ContentEvent) -> str:
         """Append one event; the answer is the id of its entry."""
@@ -141,6 +163,8 @@ class EventStream:
         """Acknowledge entries; the answer is how many were pending."""
         if not ids:
             return 0
+        if self._guard is not None:
+            await self._guard()
         with translated_errors():
             return int(await self._redis.xack(self.name, self.group, *ids))
 

@@ -108,6 +108,15 @@ class TemplateRepository:
         query = {"_id": {"$in": list(dict.fromkeys(template_ids))}}
         return {stored.id: stored for stored in await self._find(query, len(template_ids))}
 
+    async def count(self) -> int:
+        """About how many documents there are, tombstones included."""
+        with translated_errors():
+            return int(await self._templates.estimated_document_count())
+
+    async def page(self, after: str, limit: int) -> Sequence[StoredTemplate]:
+        """Up to `limit` of everything, tombstones included, by id, with ids above `after`."""
+        return await self._find({"_id": {"$gt": after}}, limit)
+
     async def list(self, after: str | None, limit: int) -> Sequence[Template]:
         """Up to `limit` templates, drafts included, by id, with ids above `after`."""
         query = {"_id": {"$gt": after or ""}, "deleted": {"$ne": True}}

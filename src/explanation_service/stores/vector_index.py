@@ -9,8 +9,10 @@ from typing import Any
 from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.stores import vector_points as points_of
+from explanation_service.stores.collection_names import collection_for, is_of_model
 from explanation_service.stores.errors import (
     CollectionMissing,
+    IndexMoved,
     ModelMismatch,
     StoreUnavailable,
 )
@@ -28,7 +30,7 @@ from explanation_service.stores.records import (
     SearchFilters,
     SparseVector,
 )
-from explanation_service.stores.vector_collection import collection_for, create_collection
+from explanation_service.stores.vector_collection import create_collection
 
 __all__ = ["VectorIndex", "connect_qdrant"]
 
@@ -48,11 +50,21 @@ class VectorIndex:
 
     Reads of a missing collection find nothing: before the first worker has started, a search is
     empty and no failure. Writes return when they are searchable.
+
+    Searches go through the alias. Once `ensure_collection` has found this model's collection,
+    everything else goes to that very collection, wherever the alias may be pointed later: vectors
+    of two models never mix.
     """
 
     def __init__(self, client: AsyncQdrantClient, alias: str) -> None:
         self._client = client
         self.alias = alias
+        self._collection = alias
+
+    def for_collection(self, name: str) -> VectorIndex:
+        """One collection by its own name, searches included, whatever the alias points at; it
+        shares our client, so only one of both is closed."""
+        return VectorIndex(self._client, name)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable unless Qdrant answers, with our key."""
@@ -72,18 +84,18 @@ class VectorIndex:
         return next((a.collection_name for a in aliases if a.alias_name == self.alias), None)
 
     async def ensure_collection(self, model: EmbeddingModelInfo) -> None:
-        """Make the collection of this model and point the alias at it, where neither is there.
+        """Find this model's collection behind the alias; make both where neither is there.
 
         Raises ModelMismatch when the alias points at the collection of another model.
         """
-        wanted = collection_for(self.alias, model.revision)
         current = await self.collection_name()
-        if current is not None and current != wanted:
+        if current is not None and not is_of_model(self.alias, current, model.revision):
             raise ModelMismatch(
                 f"The index {self.alias} was made by another model (collection {current}) than "
-                f"{model.name} (collection {wanted}): run rebuild-embeddings, or start fresh "
-                "with another QDRANT_COLLECTION."
+                f"{model.name} (revision {model.revision}): run rebuild-embeddings with the new "
+                "model while workers of the old one serve, or take another QDRANT_COLLECTION."
             )
+        wanted = current or collection_for(self.alias, model.revision)
         await create_collection(self._client, wanted, model.dimension)
         if current is None:
             operation = models.CreateAliasOperation(
@@ -91,15 +103,26 @@ class VectorIndex:
             )
             with translated_errors(wanted):
                 await self._client.update_collection_aliases([operation], timeout=WRITE_TIMEOUT)
+        self._collection = wanted
+
+    async def check_served(self) -> None:
+        """Raises IndexMoved when the alias points at another collection than we write to."""
+        current = await self.collection_name()
+        # None: the collection was lost, which the next write finds out.
+        if current not in (None, self._collection) and self._collection != self.alias:
+            raise IndexMoved(
+                f"The index {self.alias} is {current} now; what is written to {self._collection} "
+                "is not searched any more."
+            )
 
     async def indexed_state(self, template_ids: Sequence[str]) -> dict[str, IndexedState]:
         """What the index holds of these templates; those it does not know are left out."""
         if not template_ids:
             return {}
         ids = [points_of.point_id(template_id, 0) for template_id in template_ids]
-        with translated_errors(self.alias):
+        with translated_errors(self._collection):
             records = await self._client.retrieve(
-                self.alias, list(dict.fromkeys(ids)), with_payload=points_of.STATE_FIELDS
+                self._collection, list(dict.fromkeys(ids)), with_payload=points_of.STATE_FIELDS
             )
         payloads = [record.payload for record in records if record.payload]
         return {payload["template_id"]: points_of.to_state(payload) for payload in payloads}
@@ -113,8 +136,8 @@ class VectorIndex:
         ordered = sorted(points, key=lambda point: -point.chunk_index)
         for start in range(0, len(ordered), _POINTS_PER_REQUEST):
             batch = [points_of.to_point(p) for p in ordered[start : start + _POINTS_PER_REQUEST]]
-            with translated_errors(self.alias):
-                await self._client.upsert(self.alias, batch, wait=True)
+            with translated_errors(self._collection):
+                await self._client.upsert(self._collection, batch, wait=True)
 
     async def trim(self, template_id: str, keep_chunks: int) -> None:
         """Delete the chunks from number `keep_chunks` on, left from a longer version."""
@@ -122,9 +145,9 @@ class VectorIndex:
 
     async def set_version(self, template_id: str, version: int) -> None:
         """Note a version whose text is the one that is indexed."""
-        with translated_errors(self.alias):
+        with translated_errors(self._collection):
             await self._client.set_payload(
-                self.alias,
+                self._collection,
                 {"version": version},
                 models.FilterSelector(filter=points_of.of_templates([template_id])),
                 wait=True,
@@ -138,9 +161,9 @@ class VectorIndex:
     async def count(self) -> int:
         """The number of chunks in the index."""
         try:
-            with translated_errors(self.alias):
+            with translated_errors(self._collection):
                 async with asyncio.timeout(SEARCH_TIMEOUT):
-                    return (await self._client.count(self.alias, exact=True)).count
+                    return (await self._client.count(self._collection, exact=True)).count
         except CollectionMissing:
             return 0
 
@@ -217,6 +240,6 @@ class VectorIndex:
         return [points_of.to_passage(hit.payload, hit.score) for hit in hits if hit.payload]
 
     async def _delete(self, condition: models.Filter) -> None:
-        with translated_errors(self.alias):
+        with translated_errors(self._collection):
             selector = models.FilterSelector(filter=condition)
-            await self._client.delete(self.alias, selector, wait=True)
+            await self._client.delete(self._collection, selector, wait=True)
