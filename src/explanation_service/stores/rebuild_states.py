@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from explanation_service.stores.mongo_connection import MongoStore, translated_errors
 
-Phase = Literal["filling", "switching", "switched", "refused", "rolled_back"]
+Phase = Literal["filling", "refused", "switching", "switched", "rolling_back", "rolled_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class RebuildState:
     """`collection` is the one that is (or was) filled, by the model `revision`.
 
     `after` is the id up to which templates were brought in, `done` how many that were. `kept` is
-    the collection that the alias left: where a rollback goes, what --drop-old deletes.
+    the collection that the alias left: where a rollback goes. --drop-old deletes it, and with it
+    `leftovers`, those kept before it.
     """
 
     collection: str
@@ -25,6 +26,7 @@ class RebuildState:
     after: str = ""
     done: int = 0
     kept: str | None = None
+    leftovers: tuple[str, ...] = ()
     updated_at: datetime | None = None
 
 
@@ -43,7 +45,13 @@ class RebuildStates:
             document: dict[str, Any] | None = await self._rebuilds.find_one({"_id": alias})
         if document is None:
             return None
-        return RebuildState(**{name: document[name] for name in _FIELDS if name in document})
+        known = {name: document[name] for name in _FIELDS if name in document}
+        return RebuildState(**{**known, "leftovers": tuple(known.get("leftovers", ()))})
+
+    async def forget(self, alias: str) -> None:
+        """As if there never had been one."""
+        with translated_errors():
+            await self._rebuilds.delete_one({"_id": alias})
 
     async def put(self, alias: str, state: RebuildState) -> None:
         """Write it down, with the time."""
