@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from explanation_service.stores.errors import IndexMoved, StoreError
 from explanation_service.stores.event_stream import EventStream
+from explanation_service.stores.forgotten_groups import drop_forgotten
+from explanation_service.stores.redis import RedisClient
 from explanation_service.stores.vector_index import VectorIndex
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import (
@@ -22,6 +24,7 @@ FIGURES_INTERVAL = 2.0
 TRIM_EVERY = 30
 # A Qdrant that came back without its disk answers, and finds nothing; no write may come for hours.
 INDEX_INTERVAL = 15.0
+FORGET_INTERVAL = 600.0
 
 
 async def keep_house(stream: EventStream, interval: float = FIGURES_INTERVAL) -> None:
@@ -59,3 +62,17 @@ async def watch_index(index: VectorIndex, heal: Callable[[], Awaitable[None]]) -
             raise
         except StoreError as error:
             log.debug("no look at the index", why=str(error))
+
+
+async def forget_rebuilds(
+    redis: RedisClient, stream: EventStream, interval: float = FORGET_INTERVAL
+) -> None:
+    """Drop the groups of rebuilds that nobody came back to; until cancelled."""
+    while True:
+        try:
+            dropped = await drop_forgotten(redis, stream)
+            if dropped:
+                log.warning("groups of rebuilds that were left were dropped", groups=dropped)
+        except StoreError as error:
+            log.debug("no look at the groups", why=str(error))
+        await asyncio.sleep(interval)

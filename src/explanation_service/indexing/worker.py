@@ -16,7 +16,11 @@ from explanation_service.indexing.encoder import Encoder, PassageEncoder
 from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
-from explanation_service.indexing.housekeeping import keep_house, watch_index
+from explanation_service.indexing.housekeeping import (
+    forget_rebuilds,
+    keep_house,
+    watch_index,
+)
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
 from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
@@ -175,6 +179,7 @@ class Worker:
         background = [
             keep_leases(stream, consumer_name, in_hand, self._renewal),
             keep_house(stream),
+            forget_rebuilds(connections.redis, stream),
             watch_index(index, heal_collection),
             sweep_outbox(RuleBook(repository, stream)),
         ]

@@ -30,13 +30,11 @@ from explanation_service.indexing.rebuild.faults import (  # noqa: E402
 from explanation_service.indexing.rebuild.options import Options, parse  # noqa: E402
 from explanation_service.indexing.rebuild.run import rebuild  # noqa: E402
 from explanation_service.indexing.rebuild.sole_run import sole_run  # noqa: E402
-from explanation_service.indexing.rebuild.workshop import (  # noqa: E402
-    Workshop,
-    rebuild_stream,
-)
+from explanation_service.indexing.rebuild.workshop import Workshop  # noqa: E402
 from explanation_service.indexing.tasks import end  # noqa: E402
 from explanation_service.settings import Settings, SettingsError, load_settings  # noqa: E402
 from explanation_service.stores.errors import StoreError  # noqa: E402
+from explanation_service.stores.forgotten_groups import rebuild_stream  # noqa: E402
 from explanation_service.stores.index_collections import IndexCollections  # noqa: E402
 from explanation_service.stores.qdrant import connect_qdrant  # noqa: E402
 from explanation_service.stores.rebuild_states import RebuildStates  # noqa: E402

@@ -11,6 +11,7 @@ from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.rebuild.options import Options
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.event_stream import EventStream
+from explanation_service.stores.forgotten_groups import rebuild_stream
 from explanation_service.stores.index_collections import IndexCollections
 from explanation_service.stores.rebuild_states import RebuildStates
 
@@ -37,8 +38,3 @@ class Workshop:
     def stream_for(self, collection: str) -> EventStream:
         """The stream as the rebuild of a collection reads it."""
         return rebuild_stream(self.connections.waiting_stream, collection)
-
-
-def rebuild_stream(stream: EventStream, collection: str) -> EventStream:
-    """The same stream for the group of the rebuild that fills a collection."""
-    return stream.of_group(f"{stream.group}:rebuild:{collection}")
