@@ -9,6 +9,7 @@ from explanation_service.indexing.batching import plan_batches
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.patience import FIRST_PAUSE, LONGEST_PAUSE
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.retrieval.normalise import normalise_query
 from explanation_service.stores.embedding_channel import QueryEmbeddingServer, QueryRequest
 from explanation_service.stores.errors import StoreUnavailable
@@ -33,7 +34,9 @@ class QueryLane:
         encoder: PassageEncoder,
         thread: EncodeThread,
         stop: asyncio.Event,
+        pulse: Pulse | None = None,
     ) -> None:
+        self._pulse = pulse or Pulse("query")
         self._server = server
         self._encoder = encoder
         self._thread = thread
@@ -47,8 +50,10 @@ class QueryLane:
                 requests = await self._server.next_requests(MOST_REQUESTS, BLOCK_SECONDS)
                 if requests:
                     await self._answer(requests)
+                self._pulse.beat()
                 pause = FIRST_PAUSE
             except StoreUnavailable as error:
+                self._pulse.beat()
                 log.warning("query lane waits", store=error.name, why=error.detail, again_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)

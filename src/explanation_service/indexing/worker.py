@@ -27,6 +27,7 @@ from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
 from explanation_service.indexing.model_directory import locate_model
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.indexing.query_lane import QueryLane
 from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
 from explanation_service.indexing.readiness import Readiness
@@ -71,7 +72,7 @@ class Worker:
             self._settings.worker_host,
             self._settings.worker_port,
             self.readiness.why_stuck,
-            self.readiness.checks(connections),
+            self.readiness.checks(connections, self._settings.worker_role != "query"),
         )
         try:
             await health.start()
@@ -111,26 +112,44 @@ class Worker:
         ]
         main: list[Coroutine[Any, Any, None]] = []
         if role in ("all", "query"):
-            main.append(QueryLane(connections.queries, encoder, thread, self._stop).run())
+            pulse = self.readiness.watch("query")
+            lane = QueryLane(connections.queries, encoder, thread, self._stop, pulse)
+            main.append(self._watched(lane.run(), pulse))
         if role in ("all", "index"):
-            main.append(self._index(connections, encoder, thread))
+            pulse = self.readiness.watch("index")
+            thread.tell(pulse)
+            main.append(self._watched(self._index(connections, encoder, thread, pulse), pulse))
         else:
             self.readiness.index_is_there()
         await _run_together(main, parts)
 
+    async def _watched(self, loop: Coroutine[Any, Any, None], pulse: Pulse) -> None:
+        try:
+            await loop
+        finally:
+            self.readiness.let_go(pulse)
+
     async def _index(
-        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+        self,
+        connections: Connections,
+        encoder: PassageEncoder,
+        thread: EncodeThread,
+        pulse: Pulse,
     ) -> None:
         while True:
             try:
-                await self._index_served(connections, encoder, thread)
+                await self._index_served(connections, encoder, thread, pulse)
                 return
             except IndexMoved as error:
                 # To another generation of our model, or to another one's: then ModelMismatch.
                 log.warning("the index has moved", why=str(error))
 
     async def _index_served(
-        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+        self,
+        connections: Connections,
+        encoder: PassageEncoder,
+        thread: EncodeThread,
+        pulse: Pulse,
     ) -> None:
         """Raises IndexMoved when the alias is pointed at another collection."""
         index, repository, stream = connections.index, connections.repository, connections.stream
@@ -146,7 +165,7 @@ class Worker:
                 # A new Qdrant beside a rule book with a past: its events are long acknowledged.
                 await restore_group(stream, repository, index)
 
-        patience = Patience(heal_collection)
+        patience = Patience(heal_collection, pulse)
         started = await self._until_stop(_flagged(patience.through(start)))
         if not started:
             return

@@ -65,6 +65,17 @@ class EventStream:
             raise
         return True
 
+    async def has_group(self) -> bool:
+        """Whether the group is there."""
+        try:
+            with translated_errors():
+                groups: Any = await self._redis.xinfo_groups(self.name)
+        except StoreRejected as error:
+            if "no such key" in error.detail:
+                return False
+            raise
+        return any(group["name"] == self.group for group in groups)
+
     async def drop_group(self) -> None:
         """Forget the group and what is pending in it; nothing happens where there is none."""
         try:

@@ -11,8 +11,8 @@ from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-# Seconds. The longest pause is a tenth of what a page takes with the default model. A search through the alias takes 5 to 20 ms; a third of its budget of 200 ms says that
-# Qdrant or the machine is at its limit.
+# Seconds. A search through the alias takes 5 to 20 ms; a third of its budget of 200 ms says that
+# Qdrant or the machine is at its limit. The longest pause is a fifth of what a page takes.
 SLOW_SEARCH = 0.07
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
