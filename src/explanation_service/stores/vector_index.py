@@ -93,7 +93,8 @@ class VectorIndex:
             raise ModelMismatch(
                 f"The index {self.alias} was made by another model (collection {current}) than "
                 f"{model.name} (revision {model.revision}): run rebuild-embeddings with the new "
-                "model while workers of the old one serve, or take another QDRANT_COLLECTION."
+                "model while workers of the old one serve, or name a new index with "
+                "QDRANT_COLLECTION, which is then filled from the rule book."
             )
         wanted = current or collection_for(self.alias, model.revision)
         await create_collection(self._client, wanted, model.dimension)

@@ -45,11 +45,17 @@ class Reembedder:
         self.templates = 0
         self.passages = 0
 
-    async def bring_up_to_date(self, template_ids: Sequence[str], careful: bool = False) -> None:
+    async def bring_up_to_date(
+        self,
+        template_ids: Sequence[str],
+        careful: bool = False,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> None:
         """Afterwards the collection holds these templates as MongoDB does, but for those that the
         model or Qdrant refuse (logged; the verification finds them).
 
-        `careful`: somebody may have died half-way through them. Raises Interrupted when told to
+        `careful`: somebody may have died half-way through them. `advance` is told how many more
+        are through. Raises Interrupted when told to
         stop; whatever was finished stays.
         """
         works = [Work(one, careful=careful) for one in dict.fromkeys(template_ids)]
@@ -58,6 +64,7 @@ class Reembedder:
             plans = await self._preparer.prepare(works) if works else []
             async for group in self._embedder.embed(plans, self._stopped):
                 self._count(group)
+                advance(len(group))
                 if finishing is not None:
                     await finishing
                 # While the next batches are encoded.

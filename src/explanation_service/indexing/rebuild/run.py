@@ -101,11 +101,11 @@ class Rebuild:
         with Progress(total, "templates", done=self._state.done, with_rate=True) as progress:
             async for page in pages(repository, self._patience, self._state.after, PAGE):
                 before = self._reembedder.passages
-                await self._reembedder.bring_up_to_date([one.id for one in page], careful)
+                ids = [one.id for one in page]
+                await self._reembedder.bring_up_to_date(ids, careful, progress.advance)
                 careful = False
                 await self._follower.catch_up()
                 await self._note(after=page[-1].id, done=self._state.done + len(page))
-                progress.advance(len(page))
                 await self._pace.after(self._reembedder.passages - before)
 
     async def _verify(self) -> None:
