@@ -164,6 +164,7 @@ async def measure(settings: Settings, documents: int, model: Path | None) -> boo
     old_model = HashedWords("old")
     drafts = make_drafts(documents, 7)
     searches = Searches()
+    runs: list[subprocess.Popen[str]] = []
     try:
         async with running_worker(settings, old_model):  # type: ignore[arg-type]
             await fill(connections, drafts, collection_for(alias, "old"))
@@ -174,6 +175,7 @@ async def measure(settings: Settings, documents: int, model: Path | None) -> boo
                 searches.seconds = []
                 begun = time.monotonic()
                 first = start_rebuild(settings, model)
+                runs.append(first)
                 half = await _half_way(states, alias, documents, first)
                 first.send_signal(signal.SIGKILL)
                 first.wait(10)
@@ -181,6 +183,7 @@ async def measure(settings: Settings, documents: int, model: Path | None) -> boo
                 present = await templates_in(connections, half.collection, documents)
                 edited = await _edit(connections)
                 second = start_rebuild(settings, model)
+                runs.append(second)
                 out, _ = await asyncio.to_thread(second.communicate)
                 seconds = time.monotonic() - begun
                 await asyncio.sleep(3)
@@ -188,6 +191,8 @@ async def measure(settings: Settings, documents: int, model: Path | None) -> boo
         final = await templates_in(connections, half.collection, documents)
         served = await connections.index.collection_name()
     finally:
+        for process in runs:
+            process.kill()
         await store.close()
         await connections.close()
     again = _number_before(out, " templates (") - (documents - present) - edited

@@ -32,7 +32,7 @@ from explanation_service.stores.records import SearchFilters
 from tests.integration.toy_models import ToyEncoder
 
 # The two cores are shared with whatever else runs there.
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 
 def draft(number: int, text: str = "") -> TemplateDraft:
@@ -222,7 +222,7 @@ async def searching(house: House) -> AsyncIterator[Searches]:
 
 
 async def test_killed_at_half_it_goes_on_and_loses_no_edit(house: House) -> None:
-    count = 300
+    count = 400
     new = f"{house.alias}_r2"
     async with house.worker(ToyEncoder("r1")):
         await house.fill(count)
@@ -239,7 +239,7 @@ async def test_killed_at_half_it_goes_on_and_loses_no_edit(house: House) -> None
             before_kill = house.embedded()
             # While nobody follows: an edit of what was brought in, one of what was not, one gone.
             await house.rule_book.put("t0000", draft(0, "изменено без присмотра"))
-            await house.rule_book.put("t0299", draft(299, "изменено без присмотра"))
+            await house.rule_book.put("t0399", draft(399, "изменено без присмотра"))
             await house.rule_book.delete("t0001")
             second = house.start(seconds=0.01)
 
@@ -250,7 +250,7 @@ async def test_killed_at_half_it_goes_on_and_loses_no_edit(house: House) -> None
             await eventually(goes_on)
             # While it runs, behind it and before it.
             await house.rule_book.put("t0002", draft(2, "изменено во время работы"))
-            await house.rule_book.put("t0298", draft(298, "изменено во время работы"))
+            await house.rule_book.put("t0398", draft(398, "изменено во время работы"))
             await house.rule_book.put("t9999", draft(9999))
             await house.rule_book.delete("t0150")
             ended = await house.end_of(second)
@@ -259,8 +259,9 @@ async def test_killed_at_half_it_goes_on_and_loses_no_edit(house: House) -> None
     assert await house.collections.served() == new
     assert await house.holds_the_rule_book(new, "r2")
     assert searches.count > 50 and not searches.failures, searches.failures[:3]
-    # The seven edits are embedded once more each, and what was in hand when it was killed.
-    assert house.embedded() <= count + 7 + 2 * 32, "embedded again what was there"
+    # Once more: the seven edits, and what was in hand when it was killed, which is two groups of
+    # templates and a batch (indexing.embedder). Without resuming it would be 200 more.
+    assert house.embedded() <= count + 7 + 2 * (32 + 36), "embedded again what was there"
     # Its group holds the stream no longer.
     groups = await house.stores.redis.xinfo_groups(house.settings.redis_stream_name)
     assert [group["name"] for group in groups] == [house.settings.redis_stream_group]
@@ -398,11 +399,12 @@ async def test_two_at_once_and_no_index_and_the_same_model(house: House) -> None
         await house.fill(60)
         ended = await house.run(revision="r1")
         assert ended.code == 1 and "--force" in ended.err
-        first = house.start(seconds=0.2)
+        # Two minutes of work, of which it sees a few seconds.
+        first = house.start(seconds=2.0)
 
         async def at_work() -> bool:
             assert first.poll() is None, first.communicate()
-            return house.embedded() > 0
+            return await house.states.get(house.alias) is not None
 
         await eventually(at_work)
         ended = await house.run(revision="r3")
