@@ -1,12 +1,13 @@
 """Does the search find the rule that answers a question?
 
-    python -m bench.retrieval [--rule-book FILE] [--questions FILE] [--model DIR]
+    python -m bench.retrieval [--rule-book FILE] [--questions FILE ...] [--model DIR]
         [--qdrant-url URL] [--weights DENSE,LEXICAL] [--json] [--no-gate]
 
 Indexes the rule book with the worker's own stages into a fresh collection, and asks every question
 through the API's search in the modes lexical, dense and hybrid, and, for comparison, with both
 lanes fused by reciprocal rank in Qdrant (rrf). The times are those of the search, the query's
-encoding included. Exit code 1 when hybrid finds the right rule first for less than 85% of the
+encoding included. Without --questions both sets are asked, and there is a table for each and one
+for both together. Exit code 1 when hybrid finds the right rule first for less than 85% of all
 questions, or for less than the better of its two lanes.
 """
 
@@ -25,18 +26,19 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from bench.embedded_stores import embedded_qdrant
-from bench.retrieval_questions import QUESTIONS_PATH, Question, read_questions
+from bench.retrieval_questions import QUESTION_SETS, Question, read_questions
 from bench.retrieval_scores import DEPTH, Answer, Score, as_json, misses, score_slices, table
 from bench.rule_book_index import Searchable, indexed
 from explanation_service.content.sample import sample_rule_book_path
 from explanation_service.retrieval.lexical import encode_query
-from explanation_service.retrieval.search import FUSION_WEIGHTS, Mode, SearchService
-from explanation_service.stores.records import SearchFilters
+from explanation_service.retrieval.search import Mode, SearchService
+from explanation_service.settings import load_settings
 from explanation_service.telemetry.logging import configure_logging
 
 LEAST_HIT_AT_1 = 0.85
 MODES: tuple[Mode, ...] = tuple(reversed(get_args(Mode)))
 MODEL_VARIABLE = "EXPLANATION_TEST_MODEL"
+TOGETHER = "together"
 
 
 async def ask(
@@ -61,13 +63,12 @@ async def ask_rank_fusion(found: Searchable, questions: Sequence[Question]) -> l
     answers = []
     for question in questions:
         started = time.monotonic()
-        vector = await found.vectors.get(question.text, started)
+        vector = await found.vectors.get(question.text, found.revision, started)
         assert vector is not None
         words = encode_query(question.text)
-        hits = await found.index.search(vector.values, words, SearchFilters(), DEPTH)
+        ids = await found.rank_fusion.search(vector.values, words, DEPTH)
         milliseconds = (time.monotonic() - started) * 1000
-        ids = tuple(hit.template_id for hit in hits)
-        answers.append(Answer("rrf", question, ids, milliseconds))
+        answers.append(Answer("rrf", question, tuple(ids), milliseconds))
     return answers
 
 
@@ -85,31 +86,41 @@ def gate(scores: Sequence[Score]) -> list[str]:
 
 async def run(options: argparse.Namespace, qdrant_url: str) -> list[Answer]:
     """Index and ask."""
-    questions = read_questions(options.questions)
+    questions = [question for path in options.questions for question in read_questions(path)]
     async with indexed(options.rule_book, options.model, qdrant_url, options.weights) as found:
         return [*await ask(found.service, questions), *await ask_rank_fusion(found, questions)]
+
+
+def by_set(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
+    """The answers of each set of questions, and last, when there are several, all together."""
+    sets: dict[str, list[Answer]] = {}
+    for answer in answers:
+        sets.setdefault(answer.question.source, []).append(answer)
+    return sets if len(sets) == 1 else sets | {TOGETHER: list(answers)}
 
 
 def report(
     answers: Sequence[Answer], weights: tuple[float, float], as_one_object: bool
 ) -> list[str]:
-    """Print the scores and the misses of hybrid, and return the gate's faults."""
-    scores = score_slices(answers)
-    faults = gate(scores)
+    """Print each set's scores and the misses of hybrid; return the faults of all together."""
+    scores = {name: score_slices(some) for name, some in by_set(answers).items()}
+    faults = {name: gate(some) for name, some in scores.items()}
+    wrong = misses(answers, "hybrid")
     if as_one_object:
         found: dict[str, Any] = {
             "weights": weights,
-            "scores": as_json(scores),
-            "misses": list(misses(answers, "hybrid")),
-            "faults": faults,
+            "sets": {
+                name: {"scores": as_json(scores[name]), "faults": faults[name]} for name in scores
+            },
+            "misses": list(wrong),
         }
         print(json.dumps(found, ensure_ascii=False))
-        return faults
-    for line in (*table(scores), *misses(answers, "hybrid")):
-        print(line)
-    for fault in faults:
-        print(f"gate: {fault}")
-    return faults
+    else:
+        for name, some in scores.items():
+            print(f"== {name}", *table(some), sep="\n")
+            print(f"gate: {'; '.join(faults[name]) or 'passed'}\n")
+        print(*wrong, sep="\n")
+    return list(faults.values())[-1]
 
 
 def _weights(text: str) -> tuple[float, float]:
@@ -120,13 +131,15 @@ def _weights(text: str) -> tuple[float, float]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rule-book", type=Path, default=sample_rule_book_path())
-    parser.add_argument("--questions", type=Path, default=QUESTIONS_PATH)
+    parser.add_argument(
+        "--questions", type=Path, nargs="+", default=QUESTION_SETS, help="default: both sets"
+    )
     parser.add_argument("--model", type=Path, default=os.environ.get(MODEL_VARIABLE) or None)
     parser.add_argument("--qdrant-url", help="else the embedded one is started")
     parser.add_argument(
         "--weights",
         type=_weights,
-        default=FUSION_WEIGHTS,
+        default=load_settings().search_weights,
         metavar="DENSE,LEXICAL",
         help="weights of the lanes in the fusion (default: the service's own, %(default)s)",
     )

@@ -1,4 +1,8 @@
-"""The questions of the retrieval bench, written by hand apart from the text of the rules."""
+"""The questions of the retrieval bench, written by hand apart from the text of the rules.
+
+There are two sets: constants of the search were tuned on the first one; the second came later and
+tells whether they hold for questions that nobody has looked at.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KINDS = ("paraphrase", "typo", "example")
-QUESTIONS_PATH = Path(__file__).with_name("data") / "retrieval_questions.jsonl"
+_DATA = Path(__file__).with_name("data")
+QUESTION_SETS = (
+    _DATA / "retrieval_questions.jsonl",
+    _DATA / "retrieval_questions_second.jsonl",
+)
 
 _FIELDS = {"question", "template_id", "accept", "kind"}
 
@@ -17,7 +25,8 @@ _FIELDS = {"question", "template_id", "accept", "kind"}
 class Question:
     """What a pupil or teacher types, and the templates that answer it.
 
-    `number` is the line in the file, from 1; `accept` are other ids that are equally right.
+    `number` is the line in the file, from 1; `accept` are other ids that are equally right;
+    `source` is the name of the file without its ending.
     """
 
     number: int
@@ -25,6 +34,7 @@ class Question:
     template_id: str
     accept: tuple[str, ...]
     kind: str
+    source: str = ""
 
     @property
     def half(self) -> str:
@@ -38,7 +48,7 @@ class Question:
         return next((at for at, found in enumerate(template_ids, start=1) if found in right), None)
 
 
-def read_questions(path: Path = QUESTIONS_PATH) -> list[Question]:
+def read_questions(path: Path) -> list[Question]:
     """The questions of a JSONL file. Raises ValueError naming a line that is none, and OSError."""
     questions = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -53,6 +63,13 @@ def read_questions(path: Path = QUESTIONS_PATH) -> list[Question]:
         except (ValueError, AttributeError) as error:
             raise ValueError(f"{path.name}, line {number}: {error}") from error
         questions.append(
-            Question(number, row["question"], row["template_id"], tuple(row["accept"]), row["kind"])
+            Question(
+                number,
+                row["question"],
+                row["template_id"],
+                tuple(row["accept"]),
+                row["kind"],
+                path.stem,
+            )
         )
     return questions

@@ -95,7 +95,8 @@ def misses(answers: Sequence[Answer], mode: str) -> Iterator[str]:
             got = one.found[0] if one.found else "nothing"
             place = "-" if one.rank is None else str(one.rank)
             yield (
-                f"miss {one.question.number} {one.question.kind} | {one.question.text} | "
+                f"miss {one.question.source}:{one.question.number} {one.question.kind} | "
+                f"{one.question.text} | "
                 f"expected {one.question.template_id} (place {place}) | got {got}"
             )
 

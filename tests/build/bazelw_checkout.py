@@ -17,7 +17,7 @@ class Checkout:
         self.commands.mkdir()
         self.workspace = folder / "workspace"
         (self.workspace / "tools").mkdir(parents=True)
-        for part in ("tools/airgap", "tools/ci"):
+        for part in ("tools/airgap", "tools/ci", "tools/lint"):
             shutil.copytree(part, self.workspace / part)
         for name in ("bazelw", ".bazelversion", "MODULE.bazel"):
             shutil.copy(name, self.workspace / name)
@@ -36,6 +36,7 @@ class Checkout:
                 "HOME": str(self.cache),
                 "EXPLANATION_CACHE": str(self.cache),
                 "EXPLANATION_ENGINE": "none",
+                "EXPLANATION_BUILDIFIER": "none",
                 **environment,
             },
             capture_output=True,

@@ -26,7 +26,7 @@ from explanation_service.stores.records import (
     SparseVector,
 )
 from explanation_service.stores.redis import RedisClient, close, connect_redis
-from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_index import VectorIndex, connect_vector_index
 
 OLD = EmbeddingModelInfo("old", "r1", 4, 128)
 NEW = EmbeddingModelInfo("new", "r2", 8, 128)
@@ -42,7 +42,7 @@ def point(template_id: str, dimension: int, chunk: int = 0, of: int = 1) -> Pass
 
 @pytest_asyncio.fixture
 async def index(settings: Settings) -> AsyncIterator[VectorIndex]:
-    index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+    index = connect_vector_index(settings)
     yield index
     await index.close()
 
@@ -64,7 +64,8 @@ async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
 
 
 async def found(index: VectorIndex) -> list[str]:
-    return [hit.template_id for hit in await index.search(None, WORDS, SearchFilters(), 5)]
+    hits = (await index.search(None, WORDS, SearchFilters(), 5)).lexical
+    return [hit.template_id for hit in hits]
 
 
 async def test_who_writes_stays_with_its_own_collection(

@@ -201,7 +201,8 @@ class Searches:
         words = encode_query("Правило тема7")
         while True:
             try:
-                hits = await self.house.stores.index.search(None, words, SearchFilters(), 3)
+                found = await self.house.stores.index.search(None, words, SearchFilters(), 3)
+                hits = found.lexical
                 if not hits or hits[0].template_id != "t0007":
                     self.failures.append(f"found {[hit.template_id for hit in hits]}")
             except Exception as error:

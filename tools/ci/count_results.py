@@ -3,7 +3,8 @@
     count_results BUILD_EVENTS_JSON
 
 The counts come from the test.xml of every target that the run reports, cached ones included; a
-target without a readable report counts as one failed case, so that nothing is lost in silence.
+target without a readable report counts as one failed case and a test that does not fit this machine
+as a skipped one, so that nothing is lost in silence.
 """
 
 from __future__ import annotations
@@ -54,10 +55,20 @@ def count_report(report: Path, target_passed: bool) -> Counts:
 
 
 def results(events: Iterable[str]) -> Iterator[tuple[str, str, Path | None]]:
-    """Label, status and test.xml of the last attempt of each test target."""
+    """Label, status and test.xml of the last attempt of each test target.
+
+    The status of an incompatible target is SKIPPED.
+    """
     last: dict[str, tuple[str, Path | None]] = {}
+    tests = set()
     for line in events:
         event = json.loads(line)
+        if event.get("configured", {}).get("testSize"):
+            tests.add(event["id"]["targetConfigured"]["label"])
+        if event.get("aborted", {}).get("reason") == "SKIPPED":
+            label = event["id"].get("targetCompleted", {}).get("label")
+            if label in tests:
+                last[label] = ("SKIPPED", None)
         if "testResult" not in event:
             continue
         result = event["testResult"]
@@ -75,6 +86,9 @@ def main() -> int:
     total = Counts()
     with open(sys.argv[1], encoding="utf-8") as events:
         for _label, status, path in results(events):
+            if status == "SKIPPED":
+                total += Counts(skipped=1)
+                continue
             total += count_report(path or Path("/nonexistent"), status in ("PASSED", "FLAKY"))
     print(total)
     return 0

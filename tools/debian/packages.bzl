@@ -52,7 +52,13 @@ def fetch_package(repository_ctx, package, release, output):
     ))
 
 def unpack_package(repository_ctx, deb, root):
-    """Unpacks a .deb's files below `root`."""
+    """Unpacks a .deb's files below `root`.
+
+    Args:
+      repository_ctx: of the calling repository rule
+      deb: the .deb, deleted afterwards
+      root: folder
+    """
     repository_ctx.extract(deb, output = deb + ".d")
     for data in ("data.tar.xz", "data.tar.zst", "data.tar.gz"):
         if repository_ctx.path("{}.d/{}".format(deb, data)).exists:

@@ -2,17 +2,17 @@
 
 load("//tools/wheels:wheel.bzl", "WheelInfo")
 
-_Wheels = provider(doc = "Of a program's closure.", fields = {"files": "depset of .whl files"})
+_WheelsInfo = provider(doc = "Of a program's closure.", fields = {"files": "depset of .whl files"})
 
 def _wheels_aspect_impl(target, ctx):
     direct = [target[WheelInfo].wheel] if WheelInfo in target else []
     below = [
-        dependency[_Wheels].files
+        dependency[_WheelsInfo].files
         for name in ("actual", "data", "deps")
         for dependency in _as_list(getattr(ctx.rule.attr, name, None))
-        if _Wheels in dependency
+        if _WheelsInfo in dependency
     ]
-    return [_Wheels(files = depset(direct, transitive = below))]
+    return [_WheelsInfo(files = depset(direct, transitive = below))]
 
 def _as_list(value):
     if value == None:
@@ -25,7 +25,7 @@ _wheels_aspect = aspect(
 )
 
 def _image_sbom_impl(ctx):
-    wheels = depset(transitive = [program[_Wheels].files for program in ctx.attr.programs]).to_list()
+    wheels = depset(transitive = [program[_WheelsInfo].files for program in ctx.attr.programs]).to_list()
     specification = ctx.actions.declare_file(ctx.label.name + ".request.json")
     ctx.actions.write(specification, json.encode({
         "architecture": ctx.attr.architecture,

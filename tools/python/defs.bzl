@@ -6,6 +6,7 @@ load("@rules_python//python:py_test.bzl", _py_test = "py_test")
 
 py_binary = _py_binary
 py_library = _py_library
+py_test = _py_test
 
 def pytest_test(name, src, deps = [], data = [], args = [], conftests = [], **kwargs):
     """A test file run by pytest under the locked interpreter.

@@ -4,10 +4,11 @@ load("@build_lane//:lane.bzl", "PY_RUNTIME_ATTRIBUTES")
 load("@rules_python//python:py_runtime.bzl", "py_runtime")
 load("@rules_python//python:py_runtime_pair.bzl", "py_runtime_pair")
 
-def locked_python_toolchain(cpu, architecture):
-    """Declares `toolchain_<cpu>`.
+def locked_python_toolchain(name, cpu, architecture):
+    """Declares the toolchain of one CPU.
 
     Args:
+      name: of the toolchain
       cpu: name of the constraint under @platforms//cpu
       architecture: Debian's name of the same
     """
@@ -23,7 +24,7 @@ def locked_python_toolchain(cpu, architecture):
         py3_runtime = ":runtime_" + cpu,
     )
     native.toolchain(
-        name = "toolchain_" + cpu,
+        name = name,
         target_compatible_with = [
             "@platforms//os:linux",
             "@platforms//cpu:" + cpu,

@@ -16,6 +16,7 @@ from explanation_service.explanations.language_model import create_language_mode
 from explanation_service.explanations.service import ExplanationService
 from explanation_service.retrieval.query_vectors import QueryVectorSource
 from explanation_service.retrieval.search import SearchService
+from explanation_service.retrieval.served_collection import ServedCollection
 from explanation_service.settings import Settings
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.errors import StoreError
@@ -23,7 +24,7 @@ from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
 from explanation_service.stores.redis import close, connect_redis, ping
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_search import connect_vector_search
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -45,7 +46,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(close, redis)
         waiting = connect_redis(settings, blocking=True)
         stack.push_async_callback(close, waiting)
-        index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+        index = connect_vector_search(settings)
         stack.push_async_callback(index.close)
 
         repository = TemplateRepository(mongodb)
@@ -55,7 +56,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         vectors = QueryVectorSource(workers)
         await vectors.start()
         stack.push_async_callback(vectors.close)
-        search = SearchService(index, vectors, settings.search_budget_ms)
+        served = ServedCollection(index)
+        await served.start()
+        stack.push_async_callback(served.close)
+        search = SearchService(
+            index, served, vectors, settings.search_budget_ms, settings.search_weights
+        )
         explanations = ExplanationService(
             FindingsService(search, rule_book),
             create_language_model(settings),

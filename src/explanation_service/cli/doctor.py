@@ -24,7 +24,7 @@ from explanation_service.stores.redis import (
     eviction_policy,
     ping,
 )
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_search import VectorSearch, connect_vector_search
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Patient:
     settings: Settings
     mongodb: MongoStore
     redis: RedisClient
-    index: VectorIndex
+    index: VectorSearch
 
 
 def register(commands: Any) -> None:
@@ -71,7 +71,7 @@ async def _patient(settings: Settings) -> AsyncIterator[Patient]:
         stack.push_async_callback(mongodb.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close, redis)
-        index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+        index = connect_vector_search(settings)
         stack.push_async_callback(index.close)
         yield Patient(settings, mongodb, redis, index)
 

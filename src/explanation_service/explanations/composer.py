@@ -25,6 +25,8 @@ _QUOTED_LENGTH = 200
 _EXAMPLE = re.compile(r"\b(например|пример[ыа]?|сравните|вот как)\b|^(не)?правильно:", re.I)
 _MISTAKE = re.compile(r"\bтипичн\w+ ошибк|\bчаст\w+ ошибк", re.I)
 _EXAMPLE_LABEL = re.compile(r"^\W*(пример[ыа]?|например|вот как[^:]{0,40})\s*[:—–-]\s*", re.I)
+# The words in which pupils ask for a rule, one line: written for the search, not for the reader.
+_ASKED_ABOUT = re.compile(r"^О чём спрашивают:.*$", re.M)
 _HEADING_MARK = re.compile(r"^[#>*•\s–—-]+|\*\*|__")
 
 
@@ -36,7 +38,7 @@ def compose(request: ExplanationRequest, passages: Sequence[Passage]) -> str:
     best, *others = passages
     # A search always has a nearest rule; only the caller knows which one it is.
     belongs = "относится" if best.template_id == request.template_id else "ближе всего"
-    text = _plain(best.text)
+    text = _without_questions(_plain(best.text))
     statement = _statement(best.title, text)
     examples = _examples(text, statement)
     parts = [
@@ -49,6 +51,11 @@ def compose(request: ExplanationRequest, passages: Sequence[Passage]) -> str:
         ORIGIN,
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _without_questions(text: str) -> str:
+    # A passage of nothing else still says more than no passage.
+    return _ASKED_ABOUT.sub("", text).strip() or text
 
 
 def _statement(title: str, text: str) -> str:

@@ -6,7 +6,8 @@ from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.qdrant import WRITE_TIMEOUT, translated_errors
-from explanation_service.stores.vector_points import DENSE, LEXICAL, PAYLOAD_INDEXES
+from explanation_service.stores.vector_layout import DENSE, LEXICAL
+from explanation_service.stores.vector_points import PAYLOAD_INDEXES
 
 
 async def create_collection(client: AsyncQdrantClient, name: str, dimension: int) -> None:

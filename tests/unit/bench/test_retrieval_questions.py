@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from bench.retrieval_questions import KINDS, Question, read_questions
+from bench.retrieval_questions import KINDS, QUESTION_SETS, Question, read_questions
 from explanation_service.content.importer import read_jsonl
 from explanation_service.content.sample import sample_rule_book_path
 
 
+@pytest.fixture(scope="module", params=QUESTION_SETS, ids=lambda path: path.stem)
+def questions(request: pytest.FixtureRequest) -> list[Question]:
+    return read_questions(request.param)
+
+
 @pytest.fixture(scope="module")
-def questions() -> list[Question]:
-    return read_questions()
+def rule_ids() -> set[str]:
+    return {template_id for template_id, _ in read_jsonl(sample_rule_book_path())}
 
 
 def test_there_are_enough_of_every_kind(questions: list[Question]) -> None:
@@ -25,10 +30,9 @@ def test_there_are_enough_of_every_kind(questions: list[Question]) -> None:
     assert min(kinds.values()) >= 10
 
 
-def test_every_id_is_in_the_rule_book(questions: list[Question]) -> None:
-    ids = {template_id for template_id, _ in read_jsonl(sample_rule_book_path())}
+def test_every_id_is_in_the_rule_book(questions: list[Question], rule_ids: set[str]) -> None:
     named = {one for question in questions for one in (question.template_id, *question.accept)}
-    assert named <= ids
+    assert named <= rule_ids
 
 
 def test_the_questions_are_spread_over_the_rules(questions: list[Question]) -> None:
@@ -37,7 +41,12 @@ def test_the_questions_are_spread_over_the_rules(questions: list[Question]) -> N
     assert max(asked.values()) <= 3
 
 
-def test_no_question_comes_twice(questions: list[Question]) -> None:
+def test_the_second_set_asks_for_every_rule(rule_ids: set[str]) -> None:
+    assert {question.template_id for question in read_questions(QUESTION_SETS[1])} == rule_ids
+
+
+def test_no_question_comes_twice_in_all_sets() -> None:
+    questions = [question for path in QUESTION_SETS for question in read_questions(path)]
     folded = Counter(" ".join(question.text.casefold().split()) for question in questions)
     assert [text for text, count in folded.items() if count > 1] == []
 

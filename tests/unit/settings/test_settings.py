@@ -71,6 +71,8 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("YANDEXGPT_TIMEOUT_SECONDS", "-3"),
         ("EXPLANATION_YANDEXGPT_ENABLED", "perhaps"),
         ("SEARCH_BUDGET_MS", "-1"),
+        ("SEARCH_WEIGHT_DENSE", "nan"),
+        ("SEARCH_WEIGHT_LEXICAL", "0.0"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_the_variable(

@@ -27,7 +27,7 @@ def point(template_id: str, chunk: int) -> PassagePoint:
 async def test_the_chunk_that_tells_the_state_is_written_last() -> None:
     client = Client()
     points = [point(name, chunk) for name in "ab" for chunk in range(200)]
-    await VectorIndex(client, "templates").upsert(points)  # type: ignore[arg-type]
+    await VectorIndex(client, None, "templates").upsert(points)  # type: ignore[arg-type]
     assert len(client.batches) > 1 and max(map(len, client.batches)) <= 128
     written = [chunk for batch in client.batches for chunk in batch]
     assert sorted(written) == sorted([*range(200)] * 2)
@@ -36,7 +36,7 @@ async def test_the_chunk_that_tells_the_state_is_written_last() -> None:
 
 async def test_nothing_to_write_asks_nothing() -> None:
     client = Client()
-    index = VectorIndex(client, "templates")  # type: ignore[arg-type]
+    index = VectorIndex(client, None, "templates")  # type: ignore[arg-type]
     await index.upsert([])
     await index.delete([])
     assert await index.indexed_state([]) == {} and client.batches == []

@@ -41,5 +41,25 @@ def test_only_the_last_attempt_of_a_target_counts() -> None:
     ]
 
 
+def test_an_incompatible_test_counts_as_skipped() -> None:
+    def configured(label: str, size: dict[str, str]) -> str:
+        return json.dumps({"id": {"targetConfigured": {"label": label}}, "configured": size})
+
+    def skipped(label: str, reason: str = "SKIPPED") -> str:
+        return json.dumps(
+            {"id": {"targetCompleted": {"label": label}}, "aborted": {"reason": reason}}
+        )
+
+    events = [
+        configured("//a:test", {"testSize": "SMALL"}),
+        configured("//a:broken_test", {"testSize": "SMALL"}),
+        configured("//a:library", {}),
+        skipped("//a:test"),
+        skipped("//a:broken_test", "ANALYSIS_FAILURE"),
+        skipped("//a:library"),
+    ]
+    assert list(results(events)) == [("//a:test", "SKIPPED", None)]
+
+
 def test_the_closing_line() -> None:
     assert str(Counts(3, 0, 1)) == "3 passed, 0 failed, 1 skipped"

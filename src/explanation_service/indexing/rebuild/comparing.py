@@ -40,11 +40,11 @@ async def compare_with_served(
     if not questions:
         return [], 0
     new_vectors = await own_vectors(shop.encoder, shop.thread, [one.text for one in questions])
-    new_scores = await measure(new, questions, new_vectors, patience)
+    new_scores = await measure(new, questions, new_vectors, shop.weights, patience)
     old_scores = None
     if old_vectors is not None:
         old = shop.connections.index.for_collection(served)
-        old_scores = await measure(old, questions, old_vectors, patience)
+        old_scores = await measure(old, questions, old_vectors, shop.weights, patience)
     options = shop.options
     return judge(old_scores, new_scores, options.tolerance, options.at_least), len(questions)
 

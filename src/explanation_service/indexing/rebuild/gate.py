@@ -7,7 +7,6 @@ so the hybrid lane alone would let a model through that says nothing.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +14,9 @@ from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.rebuild.questions import Question
 from explanation_service.retrieval.fusion import fuse
 from explanation_service.retrieval.lexical import encode_query
-from explanation_service.retrieval.search import FUSION_DEPTH, FUSION_WEIGHTS
+from explanation_service.retrieval.search import FUSION_DEPTH
 from explanation_service.stores.records import Passage, SearchFilters
-from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_search import VectorSearch
 
 LANES = ("dense", "hybrid")
 # Answers that a pupil sees without scrolling.
@@ -71,36 +70,37 @@ def judge(
 
 
 async def measure(
-    index: VectorIndex,
+    index: VectorSearch,
     questions: Sequence[Question],
     vectors: Mapping[str, Sequence[float]],
+    weights: tuple[float, float],
     patience: Patience,
 ) -> dict[str, Score]:
-    """By lane: how well a collection answers the questions; `vectors` by the question's text."""
+    """By lane: how well a collection answers the questions; `vectors` by the question's text,
+    `weights` of the lanes in the fusion (dense, lexical)."""
     ranks: dict[str, list[int | None]] = {lane: [] for lane in LANES}
     for question in questions:
-        found = await _ask(index, question.text, vectors[question.text], patience)
+        found = await _ask(index, question.text, vectors[question.text], weights, patience)
         for lane, passages in found.items():
             ranks[lane].append(question.rank_in(passage.template_id for passage in passages))
     return {lane: _score(found) for lane, found in ranks.items()}
 
 
 async def _ask(
-    index: VectorIndex, text: str, vector: Sequence[float], patience: Patience
+    index: VectorSearch,
+    text: str,
+    vector: Sequence[float],
+    weights: tuple[float, float],
+    patience: Patience,
 ) -> dict[str, list[Passage]]:
-    everything = SearchFilters()
     words = encode_query(text)
-
-    async def both() -> tuple[list[Passage], list[Passage]]:
-        dense, lexical = await asyncio.gather(
-            index.search(vector, None, everything, FUSION_DEPTH),
-            index.search(None, words, everything, FUSION_DEPTH),
-        )
-        return dense, lexical
-
-    dense, lexical = await patience.through(both)
-    fused = fuse(dense, lexical, DEPTH, FUSION_WEIGHTS, FUSION_DEPTH) if lexical else dense
-    return {"dense": dense[:DEPTH], "hybrid": fused[:DEPTH]}
+    found = await patience.through(
+        lambda: index.search(vector, words, SearchFilters(), FUSION_DEPTH)
+    )
+    fused = found.dense
+    if found.lexical:
+        fused = fuse(found.dense, found.lexical, DEPTH, weights, FUSION_DEPTH)
+    return {"dense": found.dense[:DEPTH], "hybrid": fused[:DEPTH]}
 
 
 def _score(ranks: Sequence[int | None]) -> Score:

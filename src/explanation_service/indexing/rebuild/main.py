@@ -165,6 +165,7 @@ async def _workshop(
             encoder=encoder,
             thread=thread,
             max_batch_tokens=settings.embedding_max_batch_tokens,
+            weights=settings.search_weights,
             options=options,
             stopped=stop.is_set,
             say=_print,

@@ -18,7 +18,10 @@ from explanation_service.stores.rebuild_states import RebuildStates
 
 @dataclass(frozen=True)
 class Workshop:
-    """The stores, the new model, the options; `say` prints a line for whoever watches."""
+    """The stores, the new model, the options; `say` prints a line for whoever watches.
+
+    `weights` of the lanes in a search: dense, lexical.
+    """
 
     connections: Connections
     collections: IndexCollections
@@ -26,6 +29,7 @@ class Workshop:
     encoder: PassageEncoder
     thread: EncodeThread
     max_batch_tokens: int
+    weights: tuple[float, float]
     options: Options
     stopped: Callable[[], bool]
     say: Callable[[str], None]

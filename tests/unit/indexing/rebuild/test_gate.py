@@ -6,6 +6,7 @@ from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.rebuild.gate import Score, judge, measure, table
 from explanation_service.indexing.rebuild.questions import Question
 from explanation_service.stores.records import Passage
+from explanation_service.stores.vector_search import LaneHits
 
 
 def both(dense: float, hybrid: float) -> dict[str, Score]:
@@ -43,24 +44,29 @@ class Index:
     def __init__(self, dense: list[str], lexical: list[str]) -> None:
         self.dense, self.lexical = dense, lexical
 
-    async def search(self, dense: Any, sparse: Any, _filters: Any, limit: int) -> list[Passage]:
-        found = self.dense if dense is not None else self.lexical
-        return [
-            Passage(one, 0, 1, "т", "т", None, None, (), 1.0 - at / 10)
-            for at, one in enumerate(found[:limit])
-        ]
+    async def search(self, _dense: Any, sparse: Any, _filters: Any, limit: int) -> LaneHits:
+        lexical = self.lexical if sparse.indices else []
+        return LaneHits(_passages(self.dense[:limit]), _passages(lexical[:limit]))
+
+
+def _passages(ids: list[str]) -> list[Passage]:
+    return [
+        Passage(one, 0, 1, "т", "т", None, None, (), 1.0 - at / 10) for at, one in enumerate(ids)
+    ]
 
 
 async def test_lanes_are_measured_apart() -> None:
     questions = [Question("первый", frozenset({"a"})), Question("второй", frozenset({"d", "x"}))]
     vectors = {question.text: [1.0] for question in questions}
     index: Any = Index(["b", "c", "d", "a"], ["a", "e", "f", "g", "d"])
-    scores = await measure(index, questions, vectors, Patience())
+    scores = await measure(index, questions, vectors, (0.8, 1.0), Patience())
     assert scores["dense"] == Score(0.0, 0.5), "d is third, a comes too late"
     assert scores["hybrid"].hit_at_3 == 1.0
 
 
 async def test_a_question_without_a_word_has_the_dense_lane_alone() -> None:
     index: Any = Index(["a"], [])
-    scores = await measure(index, [Question("???", frozenset({"a"}))], {"???": [1.0]}, Patience())
+    scores = await measure(
+        index, [Question("???", frozenset({"a"}))], {"???": [1.0]}, (0.8, 1.0), Patience()
+    )
     assert scores["hybrid"] == Score(1.0, 1.0)

@@ -1,0 +1,1 @@
+"""Linters and formatters beside those that are modules."""
