@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from explanation_service.settings import Settings
 from explanation_service.standalone.ports import free_ports
 from explanation_service.standalone.program import python_environment, python_module
 from explanation_service.stores.errors import CollectionMissing, ModelMismatch
+from explanation_service.stores.forgotten_groups import rebuild_stream
 from explanation_service.stores.index_collections import IndexCollections
 from explanation_service.stores.qdrant import connect_qdrant
 from explanation_service.stores.rebuild_states import RebuildStates
@@ -77,7 +78,12 @@ class House:
         return RuleBook(self.stores.repository, self.stores.stream)
 
     def start(
-        self, *arguments: str, revision: str = "r2", seconds: float = 0.0, noise: bool = False
+        self,
+        *arguments: str,
+        revision: str = "r2",
+        seconds: float = 0.0,
+        noise: bool = False,
+        poison: str = "",
     ) -> subprocess.Popen[str]:
         """The command, as a process that can be killed."""
         environment = {
@@ -93,6 +99,7 @@ class House:
             "TOY_REVISION": revision,
             "TOY_SECONDS": str(seconds),
             "TOY_NOISE": "1" if noise else "",
+            "TOY_POISON": poison,
             "TOY_JOURNAL": str(self.folder / "journal"),
         }
         process = subprocess.Popen(
@@ -426,3 +433,43 @@ async def test_two_at_once_and_no_index_and_the_same_model(house: House) -> None
             return await house.holds_the_rule_book(f"{house.alias}_r1_2", "r1")
 
         await eventually(in_step)
+
+
+async def test_what_the_new_model_cannot_embed_is_named_and_nothing_is_switched(
+    house: House,
+) -> None:
+    async with house.worker(ToyEncoder("r1")):
+        await house.fill(20)
+        await house.rule_book.put("bad", draft(500, "яд"))
+
+        async def there() -> bool:
+            return await house.holds_the_rule_book(f"{house.alias}_r1", "r1")
+
+        await eventually(there)
+        ended = await house.run(poison="яд")
+        assert ended.code == 1 and "1 templates" in ended.err and "(bad)" in ended.err
+        assert await house.collections.served() == f"{house.alias}_r1"
+        # What no search finds now, either, is no reason.
+        await house.rule_book.put("bad", draft(500, "яд").model_copy(update={"status": "draft"}))
+        ended = await house.run(poison="яд")
+        assert ended.code == 0, ended.err
+
+
+async def test_a_run_that_died_just_after_the_switch_is_brought_to_its_end(house: House) -> None:
+    new = f"{house.alias}_r2"
+    async with house.worker(ToyEncoder("r1")):
+        await house.fill(20)
+        assert (await house.run()).code == 0
+    # As if it had died there: its group is still there, with an edit that it did not take over.
+    state = await house.states.get(house.alias)
+    assert state is not None
+    await house.states.put(house.alias, replace(state, phase="switching"))
+    group = rebuild_stream(house.stores.stream, new)
+    await group.ensure_group()
+    await house.rule_book.put("t0005", draft(5, "в последний момент"))
+    ended = await house.run()
+    assert ended.code == 0 and "1 templates (1 passages)" in ended.out, ended
+    assert await house.holds_the_rule_book(new, "r2")
+    assert not await group.has_group()
+    state = await house.states.get(house.alias)
+    assert state is not None and state.phase == "switched"

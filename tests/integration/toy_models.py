@@ -22,7 +22,8 @@ class ToyEncoder:
     """A token is a word, and a vector counts the words in 64 drawers; `noise` draws it by lot, so
     that a question and its answer have nothing in common.
 
-    Each text that is embedded as a passage takes `seconds`, and leaves a line in `journal`.
+    Each text that is embedded as a passage takes `seconds`, and leaves a line in `journal`; one
+    with the word `poison` fails.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class ToyEncoder:
         noise: bool = False,
         seconds: float = 0.0,
         journal: Path | None = None,
+        poison: str = "",
         dimension: int = 64,
     ) -> None:
         self.info = EmbeddingModelInfo(f"toy {revision}", revision, dimension, MAX_TOKENS)
         self._noise = noise
         self._seconds = seconds
         self._journal = journal
+        self._poison = self._id(poison) if poison else -1
         self.texts = 0
 
     def passage_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -61,6 +64,8 @@ class ToyEncoder:
         self, ids: Sequence[Sequence[int]], between_layers: Callable[[], None] | None = None
     ) -> Any:
         passages = [row for row in ids if row[0] == 1]
+        if any(self._poison in row for row in ids):
+            raise RuntimeError("poison")
         self.texts += len(passages)
         time.sleep(self._seconds * len(passages))
         if between_layers is not None:
@@ -82,13 +87,14 @@ class ToyEncoder:
 
 
 def toy_of_environment(_settings: Settings) -> ToyEncoder:
-    """The model that TOY_REVISION, TOY_NOISE, TOY_SECONDS and TOY_JOURNAL describe."""
+    """The model that TOY_REVISION, TOY_NOISE, TOY_SECONDS, TOY_JOURNAL and TOY_POISON describe."""
     journal = os.environ.get("TOY_JOURNAL")
     return ToyEncoder(
         os.environ["TOY_REVISION"],
         noise=bool(os.environ.get("TOY_NOISE")),
         seconds=float(os.environ.get("TOY_SECONDS", "0")),
         journal=Path(journal) if journal else None,
+        poison=os.environ.get("TOY_POISON", ""),
     )
 
 
