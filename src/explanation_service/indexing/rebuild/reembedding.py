@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.encoder import PassageEncoder
+from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.in_hand import InHand, Work
+from explanation_service.indexing.leases import Leases
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.plan import Action, Plan
 from explanation_service.indexing.preparer import Preparer
@@ -17,6 +19,8 @@ from explanation_service.indexing.rebuild.faults import Interrupted
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import TemplateRepository
 from explanation_service.stores.vector_index import VectorIndex
+
+_NO_CONSUMER = "rebuild"
 
 
 class Reembedder:
@@ -38,8 +42,18 @@ class Reembedder:
     ) -> None:
         self._preparer = Preparer(repository, index, encoder, patience)
         self._embedder = Embedder(thread, max_batch_tokens)
+        # What comes without a stream entry has no lease that could be lost.
+        in_hand = InHand()
         self._finisher = Finisher(
-            repository, index, stream, self._preparer, self._embedder, InHand(), patience
+            repository,
+            index,
+            stream,
+            self._preparer,
+            self._embedder,
+            in_hand,
+            patience,
+            Leases(stream, _NO_CONSUMER, in_hand),
+            Failures(stream, _NO_CONSUMER, in_hand),
         )
         self._stopped = stopped
         self.templates = 0

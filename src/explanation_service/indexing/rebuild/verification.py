@@ -101,6 +101,7 @@ class Verification:
             return state is None
         return (
             state is not None
+            and state.exact
             and state.version == stored.version
             and state.content_hash == content_hash(stored.template, self._revision)
         )
