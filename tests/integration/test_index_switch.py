@@ -142,16 +142,6 @@ async def test_no_search_falls_between_two_collections(
     assert set().union(*await asyncio.gather(*searching)) == {"a", "b"}
 
 
-async def test_every_chunk_has_its_place(index: VectorIndex, collections: IndexCollections) -> None:
-    await index.ensure_collection(OLD)
-    await index.upsert([point(f"t{n}", 4, chunk, 3) for n in range(500) for chunk in range(3)])
-    pages = [page async for page in collections.chunk_places(f"{index.alias}_r1")]
-    assert len(pages) > 1
-    assert sorted(place for page in pages for place in page) == sorted(
-        (f"t{n}", chunk) for n in range(500) for chunk in range(3)
-    )
-
-
 async def test_a_lease_has_one_holder_and_ends_by_itself(redis: RedisClient) -> None:
     key = f"test:lease:{uuid4().hex}"
     first, second = Lease(redis, key, "first", 30), Lease(redis, key, "second", 0.3)

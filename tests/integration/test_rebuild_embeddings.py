@@ -18,8 +18,8 @@ import pytest
 from explanation_service.content.rule_book import RuleBook
 from explanation_service.content.template import TemplateDraft
 from explanation_service.indexing.connections import Connections, connect
-from explanation_service.indexing.content_hash import content_hash
 from explanation_service.indexing.worker import Worker
+from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.retrieval.lexical import encode_query
 from explanation_service.settings import Settings
 from explanation_service.standalone.ports import free_ports

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
@@ -13,8 +12,6 @@ from explanation_service.stores.vector_collection import create_collection
 
 # Seconds.
 _READ_TIMEOUT = 5
-# Points a page of `chunk_places`: two small fields each.
-_PAGE = 1000
 
 
 class IndexCollections:
@@ -65,20 +62,3 @@ class IndexCollections:
         """Delete a collection for good; False when there was none."""
         with translated_errors(name):
             return bool(await self._client.delete_collection(name, timeout=WRITE_TIMEOUT))
-
-    async def chunk_places(self, name: str) -> AsyncIterator[list[tuple[str, int]]]:
-        """(template_id, chunk_index) of every point of a collection, page by page."""
-        offset: Any = None
-        while True:
-            with translated_errors(name):
-                records, offset = await self._client.scroll(
-                    name,
-                    limit=_PAGE,
-                    offset=offset,
-                    with_payload=["template_id", "chunk_index"],
-                    with_vectors=False,
-                )
-            payloads = [record.payload for record in records if record.payload]
-            yield [(str(one["template_id"]), int(one["chunk_index"])) for one in payloads]
-            if offset is None:
-                return

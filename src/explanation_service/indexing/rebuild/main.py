@@ -32,6 +32,7 @@ from explanation_service.indexing.rebuild.run import rebuild  # noqa: E402
 from explanation_service.indexing.rebuild.sole_run import sole_run  # noqa: E402
 from explanation_service.indexing.rebuild.workshop import Workshop  # noqa: E402
 from explanation_service.indexing.tasks import end  # noqa: E402
+from explanation_service.reconciliation.reconciler import Reconciler  # noqa: E402
 from explanation_service.settings import Settings, SettingsError, load_settings  # noqa: E402
 from explanation_service.stores.errors import StoreError  # noqa: E402
 from explanation_service.stores.forgotten_groups import rebuild_stream  # noqa: E402
@@ -119,12 +120,13 @@ async def carry_out(
         await ping(connections.redis)
         await collections.served()
         actions: dict[str, Callable[[], Awaitable[str]]] = {
+            # By version: hashes would need the model that made the old collection.
             "rollback": lambda: switching.roll_back(
                 collections,
                 states,
-                connections.repository,
-                connections.stream,
-                connections.index,
+                Reconciler(
+                    connections.repository, connections.scan, connections.stream, None, settle=None
+                ),
             ),
             "drop-old": lambda: switching.drop_old(collections, states),
             "abandon": lambda: switching.abandon(

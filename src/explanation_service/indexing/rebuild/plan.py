@@ -30,9 +30,8 @@ async def describe(shop: Workshop) -> str:
     exists = target in await shop.collections.names()
     old_count = await connections.index.count()
     if exists:
-        verification = Verification(
-            connections.repository, new, shop.collections, target, info.revision, patience
-        )
+        scan = connections.scan.for_collection(target)
+        verification = Verification(connections.repository, new, scan, info.revision, patience)
         found = await verification.compare_all()
         documents, searchable, ids = found.documents, found.searchable, found.differing
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.rebuild.follower import Follower
 from explanation_service.indexing.rebuild.reembedding import Reembedder
 from explanation_service.indexing.rebuild.verification import Verification
@@ -21,8 +22,13 @@ class Repair:
     """`searchable` and `chunks` are what the last pass found in order."""
 
     def __init__(
-        self, verification: Verification, reembedder: Reembedder, follower: Follower
+        self,
+        verification: Verification,
+        reembedder: Reembedder,
+        follower: Follower,
+        patience: Patience,
     ) -> None:
+        self._patience = patience
         self._verification = verification
         self._reembedder = reembedder
         self._follower = follower
@@ -42,7 +48,7 @@ class Repair:
                 continue
             if await self._verification.count() == found.chunks:
                 break
-            surplus = await self._verification.surplus()
+            surplus = await self._patience.through(self._verification.surplus)
             log.info("chunks that nothing accounts for", templates=len(surplus))
             if not surplus:
                 # What was edited between the two counts.

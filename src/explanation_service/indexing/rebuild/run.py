@@ -57,8 +57,7 @@ class Rebuild:
         self._verification = Verification(
             connections.repository,
             self._new,
-            shop.collections,
-            state.collection,
+            connections.scan.for_collection(state.collection),
             info.revision,
             self._patience,
         )
@@ -111,7 +110,7 @@ class Rebuild:
     async def _verify(self) -> None:
         """Until the collection holds what MongoDB holds. Raises RebuildFault when the new model
         cannot embed something that is found now."""
-        repair = Repair(self._verification, self._reembedder, self._follower)
+        repair = Repair(self._verification, self._reembedder, self._follower, self._patience)
         failed = await repair.run()
         old = self._shop.connections.index.for_collection(self._served)
         found_now = await self._patience.through(lambda: old.indexed_state(failed))

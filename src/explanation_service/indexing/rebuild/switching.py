@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from explanation_service.indexing.patience import Patience
-from explanation_service.indexing.plan import is_searchable
 from explanation_service.indexing.rebuild.faults import RebuildFault
-from explanation_service.indexing.rebuild.verification import pages
+from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.index_collections import IndexCollections
-from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
 from explanation_service.stores.rebuild_states import RebuildStates
-from explanation_service.stores.records import IndexedState
-from explanation_service.stores.vector_index import VectorIndex
 
 
 async def roll_back(
     collections: IndexCollections,
     states: RebuildStates,
-    repository: TemplateRepository,
-    stream: EventStream,
-    index: VectorIndex,
+    compare: Reconciler,
 ) -> str:
     """Point the alias at the collection before the last switch, and put into the stream whatever
-    changed since; what was done, in sentences.
+    changed since; what was done, in sentences. `compare` reads the index through the alias.
 
     Raises RebuildFault where there is nothing to go back to.
     """
@@ -46,7 +39,7 @@ async def roll_back(
     await states.put(alias, replace(state, phase="rolling_back"))
     if served != state.kept:
         await collections.switch(state.kept)
-    events = await _put_differences(repository, stream, index.for_collection(state.kept))
+    events = (await compare.run(repair=True)).events
     await states.put(alias, replace(state, phase="rolled_back", kept=state.collection))
     return (
         f"{alias} is {state.kept} again, {state.collection} is kept.\n"
@@ -95,24 +88,3 @@ async def abandon(
     else:
         await states.forget(alias)
     return f"{state.collection} is deleted; {alias} is still {served}."
-
-
-async def _put_differences(
-    repository: TemplateRepository, stream: EventStream, index: VectorIndex
-) -> int:
-    """An event for each template that the collection does not hold in its version; how many. By
-    version alone, for hashes need the model that made the collection."""
-    count = 0
-    async for page in pages(repository, Patience()):
-        states = await index.indexed_state([stored.id for stored in page])
-        events = [one.event() for one in page if not _is_right(one, states.get(one.id))]
-        if events:
-            await stream.append_many(events)
-        count += len(events)
-    return count
-
-
-def _is_right(stored: StoredTemplate, state: IndexedState | None) -> bool:
-    if not is_searchable(stored):
-        return state is None
-    return state is not None and state.version == stored.version

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from explanation_service.indexing.content_hash import content_hash
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.plan import is_searchable
-from explanation_service.stores.index_collections import IndexCollections
+from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
 from explanation_service.stores.records import IndexedState
 from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_scan import VectorScan
 
 PAGE = 256
 
@@ -28,21 +28,20 @@ class Comparison:
 
 
 class Verification:
-    """Compares one collection with MongoDB; waits while a store is away."""
+    """Compares one collection, that of `index` and `scan`, with MongoDB. Waits while a store is
+    away, but for the pass over the points, which raises StoreUnavailable."""
 
     def __init__(
         self,
         repository: TemplateRepository,
         index: VectorIndex,
-        collections: IndexCollections,
-        collection: str,
+        scan: VectorScan,
         revision: str,
         patience: Patience,
     ) -> None:
         self._repository = repository
         self._index = index
-        self._collections = collections
-        self._collection = collection
+        self._scan = scan
         self._revision = revision
         self._patience = patience
 
@@ -64,21 +63,12 @@ class Verification:
         return result.differing
 
     async def surplus(self) -> list[str]:
-        """Ids of templates with chunks that nothing accounts for: of documents that are no more,
-        or behind the last chunk of what became shorter. A pass over all points."""
+        """Ids of templates that have chunks and ought to have none: of documents that are no more,
+        or of what no page of documents showed. A pass over all points."""
         found: dict[str, None] = {}
-        async for places in self._collections.chunk_places(self._collection):
-            ids = [*dict.fromkeys(template_id for template_id, _ in places)]
-            stored = await self._stored(ids)
-            states = await self._states(ids)
-            for template_id, chunk in places:
-                state = states.get(template_id)
-                if (
-                    state is None
-                    or chunk >= state.chunks
-                    or not is_searchable(stored.get(template_id))
-                ):
-                    found[template_id] = None
+        async for ids, _ in self._scan.template_ids():
+            stored = await self._stored(sorted(ids))
+            found |= dict.fromkeys(one for one in ids if not is_searchable(stored.get(one)))
         return [*found]
 
     async def count(self) -> int:
