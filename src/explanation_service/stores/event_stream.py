@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from explanation_service.content.events import ContentEvent
@@ -42,6 +42,18 @@ class EventStream:
         self.group = group
         self._dead_letters = DeadLetterWriter(redis, name, group)
         self.dead_name = self._dead_letters.name
+        self._guard: Callable[[], Awaitable[None]] | None = None
+
+    def guarded(self, guard: Callable[[], Awaitable[None]]) -> EventStream:
+        """The same stream and group, whose acknowledgements await the guard first and raise what
+        it raises: then nothing is acknowledged."""
+        guarded = EventStream(self._redis, self.name, self.group)
+        guarded._guard = guard
+        return guarded
+
+    def of_group(self, group: str) -> EventStream:
+        """The same stream for another group, which gets every entry of its own."""
+        return EventStream(self._redis, self.name, group)
 
     async def ensure_group(self) -> bool:
         """Make the group where it is missing, from the first entry on; True when it was made."""
@@ -53,6 +65,27 @@ class EventStream:
                 return False
             raise
         return True
+
+    async def has_group(self) -> bool:
+        """Whether the group is there."""
+        try:
+            with translated_errors():
+                groups: Any = await self._redis.xinfo_groups(self.name)
+        except StoreRejected as error:
+            if "no such key" in error.detail:
+                return False
+            raise
+        return any(group["name"] == self.group for group in groups)
+
+    async def drop_group(self) -> None:
+        """Forget the group and what is pending in it; nothing happens where there is none."""
+        try:
+            with translated_errors():
+                await self._redis.xgroup_destroy(self.name, self.group)
+        except StoreRejected as error:
+            # There is no stream, so there is no group.
+            if "key to exist" not in error.detail:
+                raise
 
     async def append(self, event: ContentEvent) -> str:
         """Append one event; the answer is the id of its entry."""
@@ -154,6 +187,8 @@ class EventStream:
         """Acknowledge entries, whoever has them; the answer is how many were pending."""
         if not ids:
             return 0
+        if self._guard is not None:
+            await self._guard()
         with translated_errors():
             return int(await self._redis.xack(self.name, self.group, *ids))
 
@@ -161,6 +196,8 @@ class EventStream:
         """Acknowledge those entries that this consumer has; how many. None without the group."""
         if not ids:
             return 0
+        if self._guard is not None:
+            await self._guard()
         try:
             with translated_errors():
                 return int(await self._ack_own(keys=[self.name], args=[self.group, consumer, *ids]))

@@ -131,6 +131,10 @@ class TemplateRepository:
         with translated_errors():
             return int(await self._templates.estimated_document_count())
 
+    async def page(self, after: str, limit: int) -> Sequence[StoredTemplate]:
+        """Up to `limit` of everything, tombstones included, by id, with ids above `after`."""
+        return await self._find({"_id": {"$gt": after}}, limit)
+
     async def list(self, after: str | None, limit: int) -> Sequence[Template]:
         """Up to `limit` templates, drafts included, by id, with ids above `after`."""
         query = {"_id": {"$gt": after or ""}, "deleted": {"$ne": True}}
