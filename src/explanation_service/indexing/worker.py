@@ -13,13 +13,15 @@ from explanation_service.indexing.consumer import Consumer
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.finisher import Finisher
+from explanation_service.indexing.hand_back import HandBack
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
 from explanation_service.indexing.housekeeping import keep_house, watch_index
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
-from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
+from explanation_service.indexing.leases import LEASE, RENEWAL, Leases
 from explanation_service.indexing.model_directory import locate_model
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
@@ -29,6 +31,7 @@ from explanation_service.indexing.readiness import Readiness
 from explanation_service.indexing.replay import replay_differences, restore_group
 from explanation_service.indexing.tasks import end
 from explanation_service.settings import Settings
+from explanation_service.stores.consumer_janitor import ConsumerJanitor
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
 
@@ -146,7 +149,11 @@ class Worker:
         )
         preparer = Preparer(repository, index, encoder, patience)
         embedder = Embedder(thread, self._settings.embedding_max_batch_tokens)
-        finisher = Finisher(repository, index, stream, preparer, embedder, in_hand, patience)
+        leases = Leases(stream, consumer_name, in_hand, self._lease, self._renewal)
+        failures = Failures(stream, consumer_name, in_hand)
+        finisher = Finisher(
+            repository, index, stream, preparer, embedder, in_hand, patience, leases, failures
+        )
         consumer = Consumer(
             reader,
             Intake(stream, patience),
@@ -155,11 +162,13 @@ class Worker:
             finisher,
             in_hand,
             patience,
+            failures,
+            HandBack(stream, consumer_name, in_hand, self._lease),
             self._stop,
         )
         background = [
-            keep_leases(stream, consumer_name, in_hand, self._renewal),
-            keep_house(stream),
+            leases.run(),
+            keep_house(stream, ConsumerJanitor(connections.redis, stream.name, stream.group)),
             watch_index(index, heal_collection),
             sweep_outbox(RuleBook(repository, stream)),
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -30,7 +30,7 @@ PAYLOAD_INDEXES: Mapping[str, models.PayloadSchemaType] = {
     "exam": models.PayloadSchemaType.KEYWORD,
     "tags": models.PayloadSchemaType.KEYWORD,
 }
-STATE_FIELDS = ["template_id", "version", "content_hash", "chunks_total"]
+STATE_FIELDS = ["template_id", "chunk_index", "version", "content_hash", "chunks_total"]
 PASSAGE_FIELDS = [
     "template_id",
     "chunk_index",
@@ -78,13 +78,27 @@ def to_sparse(vector: SparseVector) -> models.SparseVector:
     return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
 
 
-def to_state(payload: Mapping[str, Any]) -> IndexedState:
-    """What the payload of chunk 0 says of its template."""
-    return IndexedState(
-        version=int(payload["version"]),
-        content_hash=str(payload["content_hash"]),
-        chunks=int(payload["chunks_total"]),
+def to_states(payloads: Iterable[Mapping[str, Any]]) -> dict[str, IndexedState]:
+    """What the payloads of chunks say of their templates, by template id."""
+    chunks: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for payload in payloads:
+        of_template = chunks.setdefault(str(payload["template_id"]), {})
+        of_template[int(payload["chunk_index"])] = payload
+    return {template_id: _to_state(found) for template_id, found in chunks.items()}
+
+
+def _to_state(chunks: Mapping[int, Mapping[str, Any]]) -> IndexedState:
+    versions = {int(chunk["version"]) for chunk in chunks.values()}
+    first = chunks.get(0)
+    if first is None:
+        return IndexedState(max(versions), "", 0, complete=False, exact=False)
+    wanted = range(int(first["chunks_total"]))
+    content_hash = str(first["content_hash"])
+    complete = all(
+        number in chunks and chunks[number]["content_hash"] == content_hash for number in wanted
     )
+    exact = complete and len(versions) == 1 and len(chunks) == len(wanted)
+    return IndexedState(max(versions), content_hash, len(wanted), complete, exact)
 
 
 def to_passage(payload: Mapping[str, Any], score: float) -> Passage:
@@ -116,8 +130,14 @@ def to_filter(filters: SearchFilters) -> models.Filter | None:
     return models.Filter(must=conditions) if conditions else None
 
 
-def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> models.Filter:
-    """The condition of all chunks of these templates from number `keep_chunks` on."""
+def of_templates(
+    template_ids: Sequence[str],
+    keep_chunks: int = 0,
+    up_to: int | None = None,
+    content_hash: str | None = None,
+) -> models.Filter:
+    """The condition of all chunks of these templates from number `keep_chunks` on, in no version
+    above `up_to`, with this hash."""
     conditions: list[Any] = [
         models.FieldCondition(key="template_id", match=models.MatchAny(any=list(template_ids)))
     ]
@@ -125,7 +145,16 @@ def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> models.Fi
         conditions.append(
             models.FieldCondition(key="chunk_index", range=models.Range(gte=keep_chunks))
         )
+    if up_to is not None:
+        conditions.append(no_newer_than(up_to))
+    if content_hash is not None:
+        conditions.append(_equals("content_hash", content_hash))
     return models.Filter(must=conditions)
+
+
+def no_newer_than(version: int) -> models.FieldCondition:
+    """The condition of a version that may be replaced by this one."""
+    return models.FieldCondition(key="version", range=models.Range(lte=version))
 
 
 def _equals(key: str, value: str) -> models.FieldCondition:

@@ -8,13 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from explanation_service.indexing.consumer import Consumer
-from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
-from explanation_service.indexing.finisher import Finisher
-from explanation_service.indexing.in_hand import InHand
-from explanation_service.indexing.intake import Intake
-from explanation_service.indexing.patience import Patience
-from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.reader import Intaken
 
 
@@ -39,29 +33,28 @@ class Setup:
         self.stream = toys.Stream(steps)
         self.reader = Reader(self.stream, again)
         self.stop = asyncio.Event()
-        self.in_hand = InHand()
         self.thread = EncodeThread(self.encoder)
-        patience = Patience()
-        preparer = Preparer(self.repository, self.index, self.encoder, patience)
-        embedder = Embedder(self.thread, 64)
-        finisher = Finisher(
-            self.repository, self.index, self.stream, preparer, embedder, self.in_hand, patience
-        )
+        life = toys.Life(self.repository, self.index, self.stream)
+        life.encoder, life.preparer._encoder = self.encoder, self.encoder
+        life.embedder._thread = self.thread
+        self.in_hand, self.embedder = life.in_hand, life.embedder
         self.consumer = Consumer(
             self.reader,  # type: ignore[arg-type]
-            Intake(self.stream, patience),
-            preparer,
-            embedder,
-            finisher,
-            self.in_hand,
-            patience,
+            life.intake,
+            life.preparer,
+            life.embedder,
+            life.finisher,
+            life.in_hand,
+            life.patience,
+            life.failures,
+            life.hand_back,
             self.stop,
         )
 
     def write(self, count: int) -> None:
         for number in range(count):
             name = f"t{number}"
-            self.stream.append(name, version=self.repository.write(name, f"правило {number}"))
+            self.stream.publish(name, version=self.repository.write(name, f"правило {number}"))
 
     async def run_until(self, done: Any) -> float:
         """Runs until `done()`; the answer is how many seconds the stop took."""
