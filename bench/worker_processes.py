@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from explanation_service.standalone.program import Program, python_environment, 
 
 _STOP_SECONDS = 12.0
 _POLL_SECONDS = 0.05
+_PAUSE_AFTER_OWN_END = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class WorkerProcess:
         self._lives = 0
         self._process: Process | None = None
         self._killed = False
+        self.frozen = False
+        self.own_ends: list[str] = []
 
     def start(self) -> None:
         """In the main thread, see Process."""
@@ -100,13 +105,25 @@ class WorkerProcess:
         self._killed = True
         self.process.kill_group()
 
-    async def unexpected_end(self) -> str:
-        """How it ended, other than by `kill`; returns when it has."""
-        process = self.process
-        code = await exit_of(process)
-        if self._killed or process is not self._process:
-            return ""
-        return how_it_ended(code)
+    def freeze(self) -> None:
+        """SIGSTOP: it does not know afterwards that time has passed."""
+        self.frozen = True
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.frozen = False
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    async def keep(self) -> None:
+        """Start it again whenever it ends, until cancelled; ends that nobody here has brought
+        about are noted in `own_ends`."""
+        while True:
+            code = await exit_of(self.process)
+            if not self._killed:
+                self.own_ends.append(f"{self.consumer} {how_it_ended(code)}")
+                await asyncio.sleep(_PAUSE_AFTER_OWN_END)
+            self.start()
 
     def _program(self) -> Program:
         settings = self._settings
