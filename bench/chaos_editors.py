@@ -154,7 +154,7 @@ class _Editor:
 
     async def _repeat(self, template_id: str, number: int) -> None:
         """An event of any older version, of any kind: it is a pointer, so it may not matter."""
-        op = self._draw.choice(("upsert", "delete"))
+        op: Literal["upsert", "delete"] = self._draw.choice(("upsert", "delete"))
         version = self._draw.randint(1, self._versions[template_id])
         await self._append(template_id, op, version, number)
 

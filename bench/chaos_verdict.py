@@ -74,7 +74,8 @@ def wanted_points(template: Template, encoder: PassageEncoder, vectors: bool) ->
         encoder.token_spans, encoder.info.max_tokens, len(encoder.passage_ids([""])[0])
     )
     chunks = chunker.split(template.title, normalise_body(template.body))
-    rows = encoder.embed(encoder.passage_ids([c.embedded_text for c in chunks])) if vectors else []
+    ids = encoder.passage_ids([chunk.embedded_text for chunk in chunks])
+    rows = encoder.embed(ids).tolist() if vectors else []
     labels = {
         "template_id": template.id,
         "version": template.version,
@@ -88,7 +89,7 @@ def wanted_points(template: Template, encoder: PassageEncoder, vectors: bool) ->
     return Wanted(
         {name: value for name, value in labels.items() if value is not None},
         tuple(chunk.text for chunk in chunks),
-        tuple(tuple(map(float, row)) for row in rows),
+        tuple(tuple(row) for row in rows),
     )
 
 
