@@ -8,7 +8,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Any, Literal
 from uuid import UUID
 
 from bench.chaos_edits import (
@@ -18,19 +19,20 @@ from bench.chaos_edits import (
     poisoned,
     relabelled,
 )
+from bench.insist import insist
 from explanation_service.content.events import ContentEvent
 from explanation_service.content.rule_book import RuleBook, TemplateNotFound
 from explanation_service.content.template import TemplateDraft
 from explanation_service.indexing.connections import Connections
-from explanation_service.stores.errors import StoreUnavailable
 from explanation_service.stores.redis import translated_errors
 
-T = TypeVar("T")
-
 EDITORS = 4
-# One operation of these is poison: 1 %.
+# One operation of these is poison: 1 %. Of five of those one is malformed and one the repetition of
+# an event; the rest are texts that the model fails at, in each twenty one that it dies of.
 POISON_EVERY = 100
-_RETRY_SECONDS = 0.2
+_MALFORMED, _REPEATED, _KINDS = 0, 1, 5
+_LETHAL, _LETHAL_EVERY = 3, 20
+_POLL_SECONDS = 0.05
 # Events that an editor holds back before he publishes them in any order.
 _MOST_LATE = 3
 _WEIGHTS = {
@@ -63,20 +65,25 @@ class Editors:
             for number in range(EDITORS)
         ]
 
-    async def run(self, seconds: float) -> None:
-        """Spread evenly over `seconds`; later where a store was away, and then in a hurry."""
+    async def run(self, seconds: float, allowed: Callable[[], float]) -> None:
+        """Spread evenly over `seconds`; later where a store was away, and then in a hurry, but
+        never more than the share `allowed` of the events."""
         started = time.monotonic()
-        await asyncio.gather(
-            *(
-                self._work(editor, number, started, seconds)
-                for number, editor in enumerate(self._editors)
-            )
-        )
 
-    async def _work(self, editor: _Editor, first: int, started: float, seconds: float) -> None:
-        for number in range(first, self._events, EDITORS):
+        async def until_due(number: int) -> None:
             due = started + seconds * number / self._events
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            while number >= allowed() * self._events:
+                await asyncio.sleep(_POLL_SECONDS)
+
+        editors = enumerate(self._editors)
+        await asyncio.gather(*(self._work(editor, n, until_due) for n, editor in editors))
+
+    async def _work(
+        self, editor: _Editor, first: int, until_due: Callable[[int], Awaitable[None]]
+    ) -> None:
+        for number in range(first, self._events, EDITORS):
+            await until_due(number)
             await editor.operate(number)
             self._ledger.operations += 1
         await editor.publish_late()
@@ -125,12 +132,9 @@ class _Editor:
         """Events held back, in any order, maybe long after others of the same template."""
         self._draw.shuffle(self._late)
         for event in self._late:
-            await insist(lambda event=event: self._stores.stream.append(event))  # type: ignore[misc]
-            await insist(
-                lambda event=event: self._stores.repository.clear_outbox(  # type: ignore[misc]
-                    event.entity_id, event.event_id
-                )
-            )
+            await insist(partial(self._stores.stream.append, event))
+            clear = self._stores.repository.clear_outbox
+            await insist(partial(clear, event.entity_id, event.event_id))
         self._late = []
 
     async def _write(self, template_id: str, draft: TemplateDraft, late: bool = False) -> None:
@@ -172,18 +176,18 @@ class _Editor:
         return event.event_id
 
     async def _poison(self, number: int) -> None:
-        turn = number // POISON_EVERY % 5
-        if turn == 0:
+        turn = number // POISON_EVERY
+        if turn % _KINDS == _MALFORMED:
             mark = f"malformed-{number}"
             self._ledger.malformed.add(mark)
             await insist(lambda: self._append_fields(malformed_entry(self._draw, mark)))
-        elif turn == 1 and self._last_poison:
+        elif turn % _KINDS == _REPEATED and self._last_poison:
             event_id = await self._append(self._last_poison, "upsert", 1, number)
             self._ledger.poison_events.add(event_id)
         else:
             template_id = self._last_poison = f"poison-{number}"
             self._ledger.poison.add(template_id)
-            draft = poisoned(self._draw, lethal=False)
+            draft = poisoned(self._draw, lethal=turn % _LETHAL_EVERY == _LETHAL)
             await insist(lambda: self._rule_book.put(template_id, draft))
             self._ledger.written[template_id] = draft
 
@@ -191,12 +195,3 @@ class _Editor:
         flat: dict[Any, Any] = {**fields}
         with translated_errors():
             await self._stores.redis.xadd(self._stores.stream.name, flat)
-
-
-async def insist(operation: Callable[[], Awaitable[T]]) -> T:
-    """The operation's result, however long its store is away."""
-    while True:
-        try:
-            return await operation()
-        except StoreUnavailable:
-            await asyncio.sleep(_RETRY_SECONDS)

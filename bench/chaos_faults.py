@@ -12,6 +12,10 @@ from bench.chaos_stores import Server, Servers
 from bench.worker_processes import WorkerProcess
 
 WORKER_KILLED = "worker killed (-9)"
+# Of the stores, and the one stalled worker.
+_OTHER_FAULTS = 6
+_POLL_SECONDS = 0.1
+_LONGEST_WAIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Timing:
     @property
     def together(self) -> float:
         """From the first event to the last, a gap after the last fault included."""
-        return 7 * self.gap + 2 * self.outage + self.stall + self.freeze
+        return (_OTHER_FAULTS + 1) * self.gap + 2 * self.outage + self.stall + self.freeze
 
 
 class Faults:
@@ -42,25 +46,36 @@ class Faults:
         timing: Timing,
         seed: int,
         say: Callable[[str], None],
+        written: Callable[[], float],
     ) -> None:
+        """`written`: the share of the events that has been written."""
         self._servers = servers
         self._workers = workers
         self._recoveries = recoveries
         self._timing = timing
         self._draw = random.Random(f"{seed} faults")
         self._say = say
+        self._written = written
+        self._begun = 0
+
+    def allowed(self) -> float:
+        """The share of the events that may be written by now: the rest is for the faults to come,
+        which take longer than planned on a busy machine."""
+        return (self._begun + 1) / (_OTHER_FAULTS + 1)
 
     async def kill_workers(self) -> None:
         """kill -9 of a random one, again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._timing.kill_every)
-            worker = self._draw.choice([one for one in self._workers if not one.frozen])
+            worker = self._draw.choice([one for one in self._workers if not one.spared])
             consumer, at = worker.consumer, self._recoveries.clock()
             worker.kill()
-            await self._recoveries.worker_fault(WORKER_KILLED, consumer, at)
+            held = await self._recoveries.held_by(consumer)
+            self._recoveries.worker_fault(WORKER_KILLED, held, at)
 
     async def break_stores(self) -> None:
-        """One fault after the other, with the gap before each."""
+        """One fault after the other, with the gap before each, and spread over the events where
+        these come more slowly than planned."""
         servers, timing = self._servers, self._timing
         await self._fault("redis killed (-9)", servers.redis, _kill, 0)
         await self._fault("qdrant killed (-9)", servers.qdrant, _kill, timing.outage)
@@ -90,21 +105,38 @@ class Faults:
 
     async def _freeze_worker(self) -> None:
         name = "worker stalled (SIGSTOP)"
-        at = await self._begin(name)
+        await self._begin(name)
         worker = self._draw.choice(list(self._workers))
-        worker.freeze()
-        consumer = worker.consumer
+        worker.spared = True
         try:
+            held = await self._freeze_at_work(worker)
+            at = self._recoveries.clock()
             await asyncio.sleep(self._timing.freeze)
             lasted = self._recoveries.clock() - at
-            await self._recoveries.worker_fault(name, consumer, at, lasted)
         finally:
             worker.thaw()
+            worker.spared = False
+        self._recoveries.worker_fault(name, held, at, lasted)
         self._say(f"{name}: it goes on after {lasted:.1f} s")
+
+    async def _freeze_at_work(self, worker: WorkerProcess) -> set[str]:
+        """Stop it while it has entries in hand, which are the answer; as it is, where it never
+        has."""
+        deadline = self._recoveries.clock() + _LONGEST_WAIT
+        while True:
+            worker.freeze()
+            held = await self._recoveries.held_by(worker.consumer)
+            if held or self._recoveries.clock() > deadline:
+                return held
+            worker.thaw()
+            await asyncio.sleep(self._draw.uniform(0, 2 * _POLL_SECONDS))
 
     async def _begin(self, name: str) -> float:
         await asyncio.sleep(self._timing.gap)
-        self._say(f"{name}")
+        while self._written() < self._begun / (_OTHER_FAULTS + 1):
+            await asyncio.sleep(_POLL_SECONDS)
+        self._begun += 1
+        self._say(name)
         return self._recoveries.clock()
 
     async def _end(self, name: str, at: float) -> None:

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.chaos_edits import Ledger
+from bench.insist import insist
+from explanation_service.content.rule_book import RuleBook
+from explanation_service.content.template import TemplateDraft
 from explanation_service.indexing.connections import Connections
+from explanation_service.indexing.tasks import end
 from explanation_service.stores.errors import GroupMissing, StoreError
 from explanation_service.stores.redis import run, translated_errors
 
@@ -34,9 +38,12 @@ class Snapshot:
 
 @dataclass
 class Recovery:
-    """One fault: `at` and `lasted` in seconds (of the run), `in_hand` events that were neither
-    acknowledged nor poison at its end; `after`: seconds from its end until all of them were
-    acknowledged, None while they are not."""
+    """One fault: `at` and `lasted` in seconds of the run.
+
+    `in_hand`: events, poison aside, that were not acknowledged at its end (of a worker: those that
+    it held when it was hit); `after`: seconds from its end until all of them were, None while they
+    are not; `searchable`: until an edit made at its end was.
+    """
 
     fault: str
     at: float
@@ -45,6 +52,14 @@ class Recovery:
     done: Callable[[Snapshot], bool]
     ended: float = field(default_factory=time.monotonic)
     after: float | None = None
+    probed: bool = False
+    """Whether such an edit is made."""
+    searchable: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left of the fault."""
+        return self.after is not None and (self.searchable is not None or not self.probed)
 
 
 class Recoveries:
@@ -55,6 +70,8 @@ class Recoveries:
         self._ledger = ledger
         self._started = time.monotonic()
         self._poison: dict[str, bool] = {}
+        self._rule_book = RuleBook(stores.repository, stores.stream)
+        self._probes: list[asyncio.Task[None]] = []
         self.latest = Snapshot()
         self.all: list[Recovery] = []
 
@@ -80,12 +97,14 @@ class Recoveries:
                 recovery.after = now - recovery.ended
         return self.latest
 
-    async def worker_fault(self, fault: str, consumer: str, at: float, lasted: float = 0.0) -> None:
-        """A worker was lost: what this consumer held is what must be acknowledged."""
-        held = {entry for entry, who in (await self.look()).pending.items() if who == consumer}
-        self._note(
-            Recovery(fault, at, lasted, len(held), lambda now: not held & now.pending.keys())
-        )
+    async def held_by(self, consumer: str) -> set[str]:
+        """The entries that a worker has in hand."""
+        return {entry for entry, who in (await self.look()).pending.items() if who == consumer}
+
+    def worker_fault(self, fault: str, held: set[str], at: float, lasted: float = 0.0) -> None:
+        """A worker was lost that held these: they are what must be acknowledged."""
+        recovery = Recovery(fault, at, lasted, len(held), lambda now: not held & now.pending.keys())
+        self.all.append(recovery)
 
     async def store_fault(self, fault: str, at: float, lasted: float) -> None:
         """A store was away: all that is in the stream now must be acknowledged."""
@@ -97,10 +116,25 @@ class Recoveries:
             read = _order(later.delivered) >= mark
             return read and all(_order(entry) > mark for entry in later.pending)
 
-        self._note(Recovery(fault, at, lasted, in_hand, done))
-
-    def _note(self, recovery: Recovery) -> None:
+        recovery = Recovery(fault, at, lasted, in_hand, done, probed=True)
         self.all.append(recovery)
+        self._probes.append(asyncio.create_task(self._probe(recovery)))
+
+    async def close(self) -> None:
+        """Ask no longer for edits that are not searchable yet."""
+        await end(*self._probes)
+
+    async def _probe(self, recovery: Recovery) -> None:
+        template_id = f"probe-{len(self.all)}"
+        draft = TemplateDraft(title="Правило", body=f"Изменение после сбоя {len(self.all)}.")
+        template, _ = await insist(lambda: self._rule_book.put(template_id, draft))
+        self._ledger.written[template_id] = draft
+        while True:
+            found = await insist(lambda: self._stores.index.indexed_state([template_id]))
+            if template_id in found and found[template_id].version == template.version:
+                break
+            await asyncio.sleep(_INTERVAL / 2)
+        recovery.searchable = time.monotonic() - recovery.ended
 
     async def _snapshot(self) -> Snapshot:
         stream = self._stores.stream

@@ -14,7 +14,7 @@ from bench.chaos_editors import Editors
 from bench.chaos_edits import Ledger
 from bench.chaos_faults import Faults, Timing
 from bench.chaos_recovery import Recoveries, Recovery
-from bench.chaos_report import Totals
+from bench.chaos_report import Seconds, Totals
 from bench.chaos_stores import Servers
 from bench.chaos_verdict import (
     Verdict,
@@ -33,6 +33,8 @@ from explanation_service.stores.dead_letters import DeadLetter, DeadLetters
 
 # Seconds without anything acknowledged or set aside: what is open then will never be done.
 _STUCK_AFTER = 120.0
+# How a worker ends that nobody has killed but a text (bench.toy_model).
+_LETHAL_END = "SIGKILL"
 _NO_AGE = timedelta()
 _POLL_SECONDS = 0.5
 _PAGE = 500
@@ -59,6 +61,12 @@ class Outcome:
     recoveries: list[Recovery]
     totals: Totals
     verdict: Verdict
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong, and no worker ended that nobody and no poison had killed."""
+        recovered = all(one.complete for one in self.recoveries)
+        return self.verdict.clean and recovered and not self.totals.own_ends
 
 
 class ChaosRun:
@@ -88,32 +96,44 @@ class ChaosRun:
                 WorkerProcess(number, self._options.kind, settings, self._folder, number == 0)
                 for number in range(self._options.workers)
             ]
-            recoveries = Recoveries(stores, self._ledger)
             keepers: list[asyncio.Task[None]] = []
             try:
                 for worker in workers:
                     worker.start()
                 for worker in workers:
                     await worker.until_ready()
+                recoveries = Recoveries(stores, self._ledger)
                 keepers = [asyncio.create_task(worker.keep()) for worker in workers]
                 keepers.append(asyncio.create_task(recoveries.run()))
-                writing = await self._write_and_break(servers, stores, workers, recoveries)
+                faults = self._faults(servers, workers, recoveries)
+                writing = await self._write_and_break(stores, faults, keepers)
                 draining = await self._drain(stores, recoveries)
+                await recoveries.close()
             finally:
                 await end(*keepers)
                 await stop_all([worker for worker in workers if worker.consumer])
-            own_ends = [how for worker in workers for how in worker.own_ends]
-            return await self._judge(settings, stores, recoveries, writing, draining, own_ends)
+            seconds = Seconds(writing, draining)
+            ends = [how for worker in workers for how in worker.own_ends]
+            return await self._judge(settings, stores, recoveries.all, seconds, ends)
+
+    def _faults(
+        self, servers: Servers, workers: list[WorkerProcess], recoveries: Recoveries
+    ) -> Faults:
+        options = self._options
+        return Faults(
+            servers,
+            workers,
+            recoveries,
+            options.timing,
+            options.seed,
+            self._say,
+            lambda: self._ledger.operations / options.events,
+        )
 
     async def _write_and_break(
-        self,
-        servers: Servers,
-        stores: Connections,
-        workers: list[WorkerProcess],
-        recoveries: Recoveries,
+        self, stores: Connections, faults: Faults, keepers: list[asyncio.Task[None]]
     ) -> float:
         options = self._options
-        faults = Faults(servers, workers, recoveries, options.timing, options.seed, self._say)
         editors = Editors(stores, self._ledger, options.seed, options.events, options.templates)
         began = time.monotonic()
         side = [
@@ -121,11 +141,11 @@ class ChaosRun:
             asyncio.create_task(self._show_progress()),
         ]
         main = [
-            asyncio.create_task(editors.run(options.timing.together)),
+            asyncio.create_task(editors.run(options.timing.together, faults.allowed)),
             asyncio.create_task(faults.break_stores()),
         ]
         try:
-            await _all_of(main, side)
+            await _all_of(main, [*side, *keepers])
         finally:
             await end(*main, *side)
         return time.monotonic() - began
@@ -156,10 +176,9 @@ class ChaosRun:
         self,
         settings: Settings,
         stores: Connections,
-        recoveries: Recoveries,
-        writing: float,
-        draining: float,
-        own_ends: list[str],
+        recoveries: list[Recovery],
+        seconds: Seconds,
+        ends: list[str],
     ) -> Outcome:
         options, ledger, verdict = self._options, self._ledger, Verdict()
         stored = {
@@ -184,11 +203,11 @@ class ChaosRun:
             poison=len(ledger.poison) + len(ledger.poison_events) + len(ledger.malformed),
             dead_letters=len(letters),
             points=len(points),
-            writing=writing,
-            draining=draining,
-            own_ends=own_ends,
+            seconds=seconds,
+            lethal_ends=sum(_LETHAL_END in how for how in ends),
+            own_ends=[how for how in ends if _LETHAL_END not in how],
         )
-        return Outcome(recoveries.all, totals, verdict)
+        return Outcome(recoveries, totals, verdict)
 
 
 async def _all_letters(dead_letters: DeadLetters) -> list[DeadLetter]:

@@ -56,7 +56,8 @@ class ToyModel:
         vectors = np.zeros((len(ids), _DIMENSION), dtype=np.float32)
         for place, row in enumerate(ids):
             np.add.at(vectors[place], np.asarray(row) % _DIMENSION, 1)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
 
 def _word_id(word: str) -> int:

@@ -74,7 +74,8 @@ class WorkerProcess:
         self._lives = 0
         self._process: Process | None = None
         self._killed = False
-        self.frozen = False
+        self.spared = False
+        """Not to be killed just now."""
         self.own_ends: list[str] = []
 
     def start(self) -> None:
@@ -107,13 +108,15 @@ class WorkerProcess:
 
     def freeze(self) -> None:
         """SIGSTOP: it does not know afterwards that time has passed."""
-        self.frozen = True
-        os.kill(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """SIGCONT."""
-        self.frozen = False
-        os.kill(self.process.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process.exit_code is None:
+            os.kill(self.process.pid, number)
 
     async def keep(self) -> None:
         """Start it again whenever it ends, until cancelled; ends that nobody here has brought

@@ -43,9 +43,8 @@ async def test_nothing_is_lost_stale_or_back_from_the_dead(tmp_path: Path) -> No
     outcome = await ChaosRun(tmp_path, options, print, lambda _: None).run()
     report = "\n".join([*table(outcome.recoveries), *summary(outcome.totals, outcome.verdict)])
     print(report)
-    assert outcome.verdict.clean, report
+    assert outcome.clean, report
     assert {one.fault for one in outcome.recoveries} == FAULTS
-    assert all(one.after is not None for one in outcome.recoveries), report
     assert outcome.totals.events == EVENTS
     assert outcome.totals.dead_letters >= outcome.totals.poison == EVENTS // 100
     assert outcome.totals.points > 0
