@@ -294,6 +294,21 @@ async def test_status_tells_lag_and_age(stream: EventStream) -> None:
     assert (await stream.status()).oldest_pending_seconds == 0.0
 
 
+async def test_unread_entries_are_shared_among_those_who_were_seen(stream: EventStream) -> None:
+    await stream.append_many([event(number) for number in range(1, 12)])
+    await stream.read_new("a", 1, 100)
+    assert await stream.unread_each(HOUR) is None
+    await stream.read_new("b", 1, 100)
+    assert await stream.unread_each(HOUR) == 9 // 2
+
+    async def nobody_was_seen() -> bool:
+        return await stream.unread_each(1) is None
+
+    await eventually(nobody_was_seen)
+    await stream._redis.delete(stream.name)
+    assert await stream.unread_each(HOUR) is None
+
+
 async def test_trimming_spares_what_any_group_still_needs(stream: EventStream) -> None:
     slow = EventStream(stream._redis, stream.name, "slow")
     await slow.ensure_group()

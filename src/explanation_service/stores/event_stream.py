@@ -201,6 +201,12 @@ class EventStream:
         with translated_errors():
             return await stream_upkeep.status(self._redis, self.name, self.group, self.dead_name)
 
+    async def unread_each(self, active_ms: int) -> int | None:
+        """Entries that nobody has had, for each consumer that was seen within `active_ms`; None
+        for a lone consumer, and where Redis cannot tell (an unread entry was deleted)."""
+        with translated_errors():
+            return await stream_upkeep.unread_each(self._redis, self.name, self.group, active_ms)
+
     async def _without_deleted(self, rows: list[_Entry]) -> list[_Entry]:
         """Acknowledge entries whose fields are gone (XDEL, XTRIM): they come back as nil."""
         gone = [entry_id for entry_id, fields in rows if not fields]
