@@ -393,13 +393,13 @@ async def test_entries_that_are_handed_back_are_taken_at_once(stream: EventStrea
     await stream.read_new("c", 4, 100)
     await age(stream, "c", ids[3:])
     await stream.claim_stale("e", HOUR, 1)
-    assert await stream.hand_back("c", [ids[0], ids[3]], HOUR, forgive=True) == 1
-    assert await stream.hand_back("c", [ids[1]], HOUR, forgive=False) == 1
+    assert await stream.hand_back("c", [ids[0], ids[3]], forgive=True) == 1
+    assert await stream.hand_back("c", [ids[1]], forgive=False) == 1
     taken = await stream.claim_stale("d", HOUR, 10)
     # The first counts this delivery alone, the second that one, too; the others stay.
     assert {one.entry_id: one.times_delivered for one in taken} == {ids[0]: 1, ids[1]: 2}
-    assert await stream.hand_back("c", [ids[0]], HOUR, forgive=True) == 0
-    assert await stream.hand_back("c", [], HOUR, forgive=True) == 0
+    assert await stream.hand_back("c", [ids[0]], forgive=True) == 0
+    assert await stream.hand_back("c", [], forgive=True) == 0
 
 
 async def test_a_dead_letter_tells_the_last_failure(stream: EventStream) -> None:

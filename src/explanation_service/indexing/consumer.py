@@ -109,8 +109,10 @@ class Consumer:
 
     async def _wait_for(self, finished: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (finished, self._stop)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        await end(*waits)
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(*waits)
 
     async def _prepare(self, works: Sequence[Work]) -> list[Plan]:
         """The plans; a template whose preparation fails is released and comes back later."""

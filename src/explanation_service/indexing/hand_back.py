@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Container
 
 from explanation_service.indexing.in_hand import InHand
-from explanation_service.indexing.leases import LEASE
 from explanation_service.stores.errors import StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.telemetry.logging import get_logger
@@ -20,13 +19,10 @@ _TIMEOUT = 1.5
 class HandBack:
     """Once, at the end."""
 
-    def __init__(
-        self, stream: EventStream, consumer: str, in_hand: InHand, lease: float = LEASE
-    ) -> None:
+    def __init__(self, stream: EventStream, consumer: str, in_hand: InHand) -> None:
         self._stream = stream
         self._consumer = consumer
         self._in_hand = in_hand
-        self._lease_ms = int(lease * 1000)
 
     async def __call__(self, suspects: Container[str]) -> None:
         """Hand back everything in hand; never fails.
@@ -42,9 +38,7 @@ class HandBack:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 for ids, forgive in ((innocent, True), (suspected, False)):
-                    handed += await self._stream.hand_back(
-                        self._consumer, ids, self._lease_ms, forgive
-                    )
+                    handed += await self._stream.hand_back(self._consumer, ids, forgive)
         except (StoreError, TimeoutError) as error:
             log.warning("entries could not be handed back", why=str(error))
         log.warning(

@@ -163,7 +163,7 @@ class Worker:
             in_hand,
             patience,
             failures,
-            HandBack(stream, consumer_name, in_hand, self._lease),
+            HandBack(stream, consumer_name, in_hand),
             self._stop,
         )
         background = [

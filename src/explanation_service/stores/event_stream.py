@@ -20,6 +20,9 @@ log = get_logger(__name__)
 
 _Entry: TypeAlias = tuple[str, Mapping[str, str]]
 
+# Milliseconds that an entry handed back seems to have lain untouched: more than any lease.
+_HANDED_BACK = 3_600_000
+
 
 class EventStream:
     """One stream and one group. Every method raises StoreUnavailable when Redis does not serve,
@@ -164,14 +167,12 @@ class EventStream:
         except GroupMissing:
             return 0
 
-    async def hand_back(
-        self, consumer: str, ids: Sequence[str], lease_ms: int, forgive: bool
-    ) -> int:
-        """Let the next `claim_stale` with `lease_ms` take these entries, where this consumer has
-        them; how many. `forgive`: this delivery does not count."""
+    async def hand_back(self, consumer: str, ids: Sequence[str], forgive: bool) -> int:
+        """Let the next `claim_stale` take these entries, where this consumer has them; how many.
+        `forgive`: this delivery does not count."""
         if not ids:
             return 0
-        args: list[str | int] = [self.group, consumer, lease_ms, int(forgive), *ids]
+        args: list[str | int] = [self.group, consumer, _HANDED_BACK, int(forgive), *ids]
         with translated_errors():
             return int(await self._hand_back(keys=[self.name], args=args))
 

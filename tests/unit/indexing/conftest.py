@@ -308,9 +308,7 @@ class Stream:
         await self._steps.pause()
         return len(done)
 
-    async def hand_back(
-        self, consumer: str, ids: Sequence[str], lease_ms: int, forgive: bool
-    ) -> int:
+    async def hand_back(self, consumer: str, ids: Sequence[str], forgive: bool) -> int:
         await self._need_group()
         handed = self._owned(consumer, ids)
         for one in handed:
