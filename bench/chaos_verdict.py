@@ -14,7 +14,7 @@ from explanation_service.indexing.chunker import Chunker, normalise_body
 from explanation_service.indexing.content_hash import content_hash
 from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.stores.dead_letters import DeadLetter
-from explanation_service.stores.vector_points import DENSE
+from explanation_service.stores.vector_layout import DENSE
 
 _PAGE = 500
 # Qdrant normalises once more, in 32 bits.

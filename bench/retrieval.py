@@ -31,8 +31,8 @@ from bench.retrieval_scores import DEPTH, Answer, Score, as_json, misses, score_
 from bench.rule_book_index import Searchable, indexed
 from explanation_service.content.sample import sample_rule_book_path
 from explanation_service.retrieval.lexical import encode_query
-from explanation_service.retrieval.search import FUSION_WEIGHTS, Mode, SearchService
-from explanation_service.stores.records import SearchFilters
+from explanation_service.retrieval.search import Mode, SearchService
+from explanation_service.settings import load_settings
 from explanation_service.telemetry.logging import configure_logging
 
 LEAST_HIT_AT_1 = 0.85
@@ -63,13 +63,12 @@ async def ask_rank_fusion(found: Searchable, questions: Sequence[Question]) -> l
     answers = []
     for question in questions:
         started = time.monotonic()
-        vector = await found.vectors.get(question.text, started)
+        vector = await found.vectors.get(question.text, found.revision, started)
         assert vector is not None
         words = encode_query(question.text)
-        hits = await found.index.search(vector.values, words, SearchFilters(), DEPTH)
+        ids = await found.rank_fusion.search(vector.values, words, DEPTH)
         milliseconds = (time.monotonic() - started) * 1000
-        ids = tuple(hit.template_id for hit in hits)
-        answers.append(Answer("rrf", question, ids, milliseconds))
+        answers.append(Answer("rrf", question, tuple(ids), milliseconds))
     return answers
 
 
@@ -140,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--weights",
         type=_weights,
-        default=FUSION_WEIGHTS,
+        default=load_settings().search_weights,
         metavar="DENSE,LEXICAL",
         help="weights of the lanes in the fusion (default: the service's own, %(default)s)",
     )

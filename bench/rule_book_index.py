@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from bench.rank_fusion import RankFusion
 from explanation_service.content.importer import read_jsonl
 from explanation_service.content.template import Template
 from explanation_service.indexing.embedder import Embedder
@@ -22,9 +23,12 @@ from explanation_service.indexing.preparer import Preparer
 from explanation_service.retrieval.normalise import normalise_query
 from explanation_service.retrieval.query_vectors import QueryVector, QueryVectorSource
 from explanation_service.retrieval.search import SearchService
+from explanation_service.retrieval.served_collection import ServedCollection
 from explanation_service.settings import load_settings
 from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.qdrant import connect_qdrant
+from explanation_service.stores.qdrant_rest import connect_qdrant_rest
+from explanation_service.stores.vector_index import VectorIndex
 
 # Milliseconds. The bench asks what is found, so no question may fall back to the lexical lane
 # because the machine is busy; the times are printed.
@@ -58,20 +62,22 @@ class _EncoderVectors(QueryVectorSource):
         self._encoder = encoder
         self._thread = thread
 
-    async def get(self, text: str, deadline: float) -> QueryVector | None:
+    async def get(self, text: str, revision: str, deadline: float) -> QueryVector | None:
         """The vector, computed anew for each call and whatever the deadline."""
+        assert revision == self._encoder.info.revision
         ids = self._encoder.query_ids([normalise_query(text)])
         vectors = await self._thread.embed_queries(ids)
-        return QueryVector(self._encoder.info.revision, tuple(vectors[0].tolist()), "worker")
+        return QueryVector(revision, tuple(vectors[0].tolist()), "worker")
 
 
 @dataclass(frozen=True)
 class Searchable:
-    """The API's search, and the parts of it for comparisons with other ways to search."""
+    """The API's search, and beside it what it is compared with."""
 
     service: SearchService
-    index: VectorIndex
     vectors: QueryVectorSource
+    revision: str
+    rank_fusion: RankFusion
 
 
 @asynccontextmanager
@@ -79,9 +85,10 @@ async def indexed(
     rule_book: Path, model: Path, qdrant_url: str, weights: tuple[float, float]
 ) -> AsyncIterator[Searchable]:
     """The rule book in a collection of its own, which is deleted at the end."""
-    client = connect_qdrant(load_settings(qdrant_url=qdrant_url))
     alias = f"bench_{secrets.token_hex(4)}"
-    index = VectorIndex(client, alias)
+    settings = load_settings(qdrant_url=qdrant_url, qdrant_collection=alias)
+    client, rest = connect_qdrant(settings), connect_qdrant_rest(settings)
+    index = VectorIndex(client, rest, alias)
     encoder = Encoder(ModelSource(model.name, model))
     thread = EncodeThread(encoder)
     thread.start()
@@ -90,8 +97,9 @@ async def indexed(
         try:
             await _fill(index, _RuleBookFile(rule_book), encoder, thread)
             vectors = _EncoderVectors(encoder, thread)
-            service = SearchService(index, vectors, _BUDGET_MS, weights)
-            yield Searchable(service, index, vectors)
+            served = ServedCollection(index)
+            service = SearchService(index, served, vectors, _BUDGET_MS, weights)
+            yield Searchable(service, vectors, encoder.info.revision, RankFusion(rest, alias))
         finally:
             if collection := await index.collection_name():
                 await client.delete_collection(collection)

@@ -52,6 +52,26 @@ def test_only_the_stores_import_drivers() -> None:
     assert importers(DRIVERS) == {"stores", "standalone"}
 
 
+def test_only_writing_vectors_needs_qdrants_own_client() -> None:
+    # src/explanation_service/stores/BUILD.bazel makes a target of its own of these.
+    writing = {"qdrant", "vector_collection", "vector_index", "vector_points", "vector_writes"}
+    using = {
+        path.stem
+        for path in (SOURCE / "stores").glob("*.py")
+        if {name.split(".")[0] for name in imports(path)} & {"qdrant_client", "numpy"}
+    }
+    assert using == writing
+    modules = {f"explanation_service.stores.{name}" for name in writing}
+    importing = {
+        path.relative_to(SOURCE).parts[0]
+        for path in SOURCE.rglob("*.py")
+        if imports(path) & modules
+    }
+    assert not importing & {"api", "content", "explanations", "retrieval"}
+    reading = {path.stem for path in (SOURCE / "stores").glob("*.py") if imports(path) & modules}
+    assert reading <= writing
+
+
 def test_only_the_worker_imports_ml() -> None:
     assert importers(ML) == {"indexing"}
 

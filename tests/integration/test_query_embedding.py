@@ -19,7 +19,8 @@ from explanation_service.indexing.model_directory import ModelSource
 from explanation_service.indexing.worker import Worker
 from explanation_service.retrieval.query_vectors import QueryVectorSource
 from explanation_service.retrieval.search import SearchService
-from explanation_service.retrieval.worker_presence import REVISION_FRESH, WORKERS_FRESH
+from explanation_service.retrieval.served_collection import ServedCollection
+from explanation_service.retrieval.worker_presence import WORKERS_FRESH
 from explanation_service.settings import Settings
 from explanation_service.standalone.ports import free_ports
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
@@ -92,20 +93,22 @@ async def vectors(settings: Settings) -> AsyncIterator[QueryVectorSource]:
     await close(blocking)
 
 
-async def source_of(source: QueryVectorSource, text: str, seconds: float = 5.0) -> str | None:
-    vector = await source.get(text, time.monotonic() + seconds)
-    return None if vector is None else vector.source
-
-
 async def test_worker_memory_redis_and_nobody(channel: Settings, encoder: Encoder) -> None:
+    revision = encoder.info.revision
+
+    async def source_of(source: QueryVectorSource, text: str) -> str | None:
+        vector = await source.get(text, revision, time.monotonic() + 5)
+        return None if vector is None else vector.source
+
     async with vectors(channel) as first, vectors(channel) as second:
         assert await source_of(first, "не с глаголами") is None
         async with worker(channel, encoder, "query"):
-            # Asked before there was any worker, so it may rely on that for as long as this.
-            await asyncio.sleep(REVISION_FRESH)
             assert await source_of(first, "не с глаголами") == "worker"
             assert await source_of(first, " не  с глаголами") == "lru"
             assert await source_of(second, "не с глаголами") == "redis"
+            started = time.monotonic()
+            assert await second.get("тире", "another-model", time.monotonic() + 5) is None
+            assert time.monotonic() - started < 1, "no worker has that model"
         await until_seen(channel, alive=False)
         started = time.monotonic()
         assert await source_of(second, "когда ставится тире") is None
@@ -115,7 +118,7 @@ async def test_worker_memory_redis_and_nobody(channel: Settings, encoder: Encode
 
 async def test_the_vector_is_the_models_own(channel: Settings, encoder: Encoder) -> None:
     async with vectors(channel) as source, worker(channel, encoder, "query"):
-        got = await source.get("Когда ставится тире?", time.monotonic() + 5)
+        got = await source.get("Когда ставится тире?", encoder.info.revision, time.monotonic() + 5)
     assert got is not None and got.revision == encoder.info.revision
     expected = encoder.embed(encoder.query_ids(["Когда ставится тире?"]))[0].tolist()
     assert sum(a * b for a, b in zip(got.values, expected, strict=True)) > 0.9999
@@ -128,7 +131,8 @@ async def test_a_search_is_hybrid_with_a_worker_and_degraded_without(
     rule_book = RuleBook(stores.repository, stores.stream)
     try:
         async with vectors(channel) as source:
-            search = SearchService(stores.index, source, 2000)
+            served = ServedCollection(stores.index)
+            search = SearchService(stores.index, served, source, 2000, channel.search_weights)
             async with worker(channel, encoder, "all"):
                 for template_id, (title, body) in RULES.items():
                     await rule_book.put(template_id, TemplateDraft(title=title, body=body))
@@ -152,11 +156,12 @@ async def test_queries_do_not_wait_behind_indexing(channel: Settings, encoder: E
     body = " ".join(body for _, body in RULES.values())
     try:
         async with vectors(channel) as source, worker(channel, encoder, "all"):
-            idle = [await _seconds(source, f"вопрос без дела {n}") for n in range(10)]
+            revision = encoder.info.revision
+            idle = [await _seconds(source, revision, f"вопрос без дела {n}") for n in range(10)]
             for number in range(250):
                 text = f"{number} {body} {body} {body}"
                 await rule_book.put(f"t{number}", TemplateDraft(title=f"т{number}", body=text))
-            busy = [await _seconds(source, f"вопрос за делом {n}") for n in range(20)]
+            busy = [await _seconds(source, revision, f"вопрос за делом {n}") for n in range(20)]
             assert (await stores.stream.status()).pending > 0, "indexing ended before the queries"
     finally:
         await stores.close()
@@ -166,9 +171,10 @@ async def test_queries_do_not_wait_behind_indexing(channel: Settings, encoder: E
     assert under_load < middle + 0.25
 
 
-async def _seconds(source: QueryVectorSource, text: str) -> float:
+async def _seconds(source: QueryVectorSource, revision: str, text: str) -> float:
     started = time.monotonic()
-    assert await source_of(source, text, 10) == "worker"
+    vector = await source.get(text, revision, started + 10)
+    assert vector is not None and vector.source == "worker"
     return time.monotonic() - started
 
 

@@ -27,7 +27,9 @@ from explanation_service.stores.records import (
     SearchFilters,
     SparseVector,
 )
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_index import VectorIndex, connect_vector_index
+from explanation_service.stores.vector_layout import filter_json, sparse_json, to_passage
+from explanation_service.stores.vector_search import LaneHits
 
 MODEL = EmbeddingModelInfo("test-model", "r1", 4, 128)
 EVERYTHING = SearchFilters()
@@ -36,12 +38,12 @@ EVERYTHING = SearchFilters()
 @pytest_asyncio.fixture
 async def bare(qdrant_url: str) -> AsyncIterator[VectorIndex]:
     """An index whose collection is not made yet."""
-    client = connect_qdrant(load_settings(qdrant_url=qdrant_url))
-    index = VectorIndex(client, f"t{uuid4().hex[:10]}")
+    alias = f"t{uuid4().hex[:10]}"
+    index = connect_vector_index(load_settings(qdrant_url=qdrant_url, qdrant_collection=alias))
     yield index
-    for collection in (await client.get_collections()).collections:
+    for collection in (await index._client.get_collections()).collections:
         if collection.name.startswith(index.alias):
-            await client.delete_collection(collection.name)
+            await index._client.delete_collection(collection.name)
     await index.close()
 
 
@@ -84,10 +86,15 @@ def words(*indices: int) -> SparseVector:
     return SparseVector(indices, (1.0,) * len(indices))
 
 
-async def found(index: VectorIndex, *args: object, limit: int = 10) -> list[str]:
-    dense, sparse, *rest = args
-    filters = rest[0] if rest else EVERYTHING
-    return [hit.template_id for hit in await index.search(dense, sparse, filters, limit)]  # type: ignore[arg-type]
+async def found(
+    index: VectorIndex,
+    dense: list[float] | None,
+    sparse: SparseVector | None,
+    filters: SearchFilters = EVERYTHING,
+) -> list[str]:
+    """What one lane finds."""
+    hits = await index.search(dense, sparse, filters, 10)
+    return [hit.template_id for hit in hits.dense + hits.lexical]
 
 
 async def test_the_collection_is_made_once_and_is_the_models_own(bare: VectorIndex) -> None:
@@ -111,7 +118,7 @@ async def test_before_the_first_worker_reads_find_nothing_and_writes_say_so(
 ) -> None:
     await bare.ping()
     assert await bare.count() == 0
-    assert await bare.search([1.0, 0, 0, 0], words(7), EVERYTHING, 5) == []
+    assert await bare.search([1.0, 0, 0, 0], words(7), EVERYTHING, 5) == LaneHits()
     with pytest.raises(CollectionMissing):
         await bare.upsert([point("a")])
     with pytest.raises(CollectionMissing):
@@ -150,7 +157,7 @@ async def test_a_version_is_noted_without_touching_the_rest(index: VectorIndex) 
         "a": IndexedState(9, "h1", 2),
         "b": IndexedState(1, "h1", 1),
     }
-    hits = await index.search([1.0, 0, 0, 0], None, SearchFilters(topic="т"), 5)
+    hits = (await index.search([1.0, 0, 0, 0], None, SearchFilters(topic="т"), 5)).dense
     assert [(hit.version, hit.title) for hit in hits] == [(9, "Правило a")]
 
 
@@ -216,7 +223,8 @@ async def test_deleted_templates_are_gone(index: VectorIndex) -> None:
     await index.delete(["a", "c", "nope"])
     await index.delete([])
     assert await index.count() == 2
-    assert await found(index, [1.0, 0, 0, 0], words(7)) == ["b"]
+    assert await found(index, [1.0, 0, 0, 0], None) == ["b"]
+    assert await found(index, None, words(7)) == ["b"]
 
 
 async def test_more_points_than_one_request_takes(index: VectorIndex) -> None:
@@ -236,13 +244,13 @@ async def test_each_lane_ranks_by_its_own_measure(index: VectorIndex) -> None:
     query = [1.0, 0.0, 0.0, 0.0]
     assert (await found(index, query, None))[:2] == ["meaning", "middle"]
     assert await found(index, None, words(7, 8)) == ["wording", "middle"]
-    fused = await found(index, query, words(7, 8))
-    assert fused[0] == "middle", "second in both lists beats first in one"
-    assert {"meaning", "wording"} <= set(fused)
+    both = await index.search(query, words(7, 8), EVERYTHING, 10)
+    assert [hit.template_id for hit in both.dense] == await found(index, query, None)
+    assert [hit.template_id for hit in both.lexical] == await found(index, None, words(7, 8))
     assert await found(index, None, None) == []
     assert await found(index, None, words()) == [], "no known word"
     assert await found(index, query, words()) == await found(index, query, None)
-    (best,) = await index.search(query, None, EVERYTHING, 1)
+    (best,) = (await index.search(query, None, EVERYTHING, 1)).dense
     assert best.score == pytest.approx(1.0, abs=1e-4)
 
 
@@ -251,17 +259,6 @@ async def test_rare_words_count_more(index: VectorIndex) -> None:
         [point("rare", words=(1,))] + [point(f"common{n}", words=(2,)) for n in range(20)]
     )
     assert (await found(index, None, words(1, 2)))[0] == "rare"
-
-
-async def test_weights_move_the_balance(index: VectorIndex) -> None:
-    # Each leads one list; the noise keeps it out of the few that are fetched from the other.
-    near = [point(f"n{n}", dense=(1, 0.1 + n / 100, 0, 0), words=(5,)) for n in range(5)]
-    await index.upsert(
-        [point("meaning", words=(5,)), point("wording", dense=(0, 1, 0, 0), words=(7,)), *near]
-    )
-    for weights, first in (((3.0, 1.0), "meaning"), ((1.0, 3.0), "wording")):
-        hits = await index.search([1.0, 0, 0, 0], words(7), EVERYTHING, 1, weights)
-        assert [hit.template_id for hit in hits] == [first]
 
 
 async def test_filters(index: VectorIndex) -> None:
@@ -280,9 +277,10 @@ async def test_filters(index: VectorIndex) -> None:
         (SearchFilters(tags=("тире",), exam="ОГЭ"), {"b"}),
         (SearchFilters(exam="нет"), set()),
     ):
-        for lanes in (([1.0, 0, 0, 0], None), (None, words(7)), ([1.0, 0, 0, 0], words(7))):
-            assert set(await found(index, *lanes, filters)) == expected, (filters, lanes)
-    (passage,) = await index.search(None, words(7), SearchFilters(tags=("корни",)), 5)
+        hits = await index.search([1.0, 0, 0, 0], words(7), filters, 10)
+        for lane in (hits.dense, hits.lexical):
+            assert {hit.template_id for hit in lane} == expected, (filters, lane)
+    (passage,) = (await index.search(None, words(7), SearchFilters(tags=("корни",)), 5)).lexical
     assert (passage.topic, passage.exam, passage.tags) == ("Пунктуация", "ЕГЭ", ("тире", "корни"))
 
 
@@ -291,9 +289,60 @@ async def test_one_hit_per_template_even_where_a_long_one_crowds_the_list(
 ) -> None:
     long = [point("long", n, of=40, dense=(1, n / 1000, 0, 0)) for n in range(40)]
     await index.upsert([*long, *(point(f"s{n}", dense=(1, 1, n / 10, 0)) for n in range(4))])
-    hits = await index.search([1.0, 0, 0, 0], None, EVERYTHING, 3)
+    hits = (await index.search([1.0, 0, 0, 0], None, EVERYTHING, 3)).dense
     assert [hit.template_id for hit in hits] == ["long", "s0", "s1"]
     assert hits[0].chunk_index == 0, "its best passage"
+
+
+async def test_the_same_as_through_qdrants_own_client(index: VectorIndex) -> None:
+    await index.upsert(
+        [
+            point(
+                f"t{n}",
+                dense=(1, n % 7 / 3, n % 11 / 5, n % 13 / 7),
+                words=(1 + n % 5, 20 + n % 9, 40 + n),
+                topic="т" if n % 2 else None,
+                tags=(f"tag{n % 4}",),
+            )
+            for n in range(60)
+        ]
+    )
+    client, dense, sparse = index._client, [0.3, 0.5, 0.1, 0.8], words(2, 3, 25, 44)
+    for filters in (
+        EVERYTHING,
+        SearchFilters(topic="т"),
+        SearchFilters(tags=("tag1", "tag2")),
+        SearchFilters(topic="т", tags=("tag1",)),
+    ):
+        ours = await index.search(dense, sparse, filters, 10)
+        condition = filter_json(filters)
+        for hits, using, query in (
+            (ours.dense, "dense", dense),
+            (ours.lexical, "lexical", models.SparseVector(**sparse_json(sparse))),
+        ):
+            answer = await client.query_points(
+                index.alias,
+                query=query,
+                using=using,
+                query_filter=None if condition is None else models.Filter(**condition),
+                limit=40,
+            )
+            theirs = [to_passage(hit.payload or {}, hit.score) for hit in answer.points]
+            # Which of several with one and the same score comes first is Qdrant's own affair.
+            assert [hit.score for hit in hits] == [hit.score for hit in theirs[: len(hits)]]
+            assert len(hits) == min(10, len(theirs)) and set(hits) <= set(theirs)
+    assert await index.count() == (await client.count(index.alias)).count == 60
+    aliases = (await client.get_aliases()).aliases
+    assert await index.collection_name() in {one.collection_name for one in aliases}
+
+
+async def test_a_collection_is_asked_by_its_own_name(index: VectorIndex) -> None:
+    await index.upsert([point("a")])
+    query, name = [1.0, 0, 0, 0], f"{index.alias}_r1"
+    by_name = await index.search(query, None, EVERYTHING, 5, collection=name)
+    assert by_name == await index.search(query, None, EVERYTHING, 5)
+    with pytest.raises(CollectionMissing, match="nowhere"):
+        await index.search(query, None, EVERYTHING, 5, collection="nowhere")
 
 
 async def test_a_refused_request_is_rejected(index: VectorIndex) -> None:
@@ -313,10 +362,11 @@ async def test_a_lost_alias_comes_back(index: VectorIndex) -> None:
 
 
 async def test_a_qdrant_that_is_away() -> None:
-    index = VectorIndex(connect_qdrant(load_settings(qdrant_url="http://127.0.0.1:1")), "t")
+    index = connect_vector_index(load_settings(qdrant_url="http://127.0.0.1:1"))
     for call in (
         index.ping(),
         index.count(),
+        index.collection_name(),
         index.upsert([point("a")]),
         index.search([1.0], None, EVERYTHING, 1),
         index.ensure_collection(MODEL),

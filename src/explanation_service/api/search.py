@@ -43,4 +43,4 @@ async def _search(request: SearchRequest, services: Services) -> SearchResponse:
     result = await services.search.search(
         request.query, request.limit, request.filters.to_filters(), mode=request.mode
     )
-    return SearchResponse.of(result)
+    return SearchResponse.of(result, request.query)

@@ -15,7 +15,7 @@ from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository
-from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_search import VectorSearch
 
 Probe: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -30,7 +30,7 @@ class Services:
     rule_book: RuleBook
     repository: TemplateRepository
     stream: EventStream
-    index: VectorIndex
+    index: VectorSearch
     workers: QueryEmbeddingClient
     search: SearchService
     explanations: ExplanationService
@@ -38,7 +38,8 @@ class Services:
     probes: Mapping[str, Probe]
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    # Asynchronous although nothing is waited for: FastAPI would run it in a thread.
     services: Services = request.app.state.services
     return services
 

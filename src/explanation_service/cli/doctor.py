@@ -16,7 +16,7 @@ from explanation_service.stores.errors import GroupMissing, StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import MongoStore, connect_mongodb
 from explanation_service.stores.redis import RedisClient, close, connect_redis, ping
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_search import VectorSearch, connect_vector_search
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Patient:
     settings: Settings
     mongodb: MongoStore
     redis: RedisClient
-    index: VectorIndex
+    index: VectorSearch
 
 
 def register(commands: Any) -> None:
@@ -63,7 +63,7 @@ async def _patient(settings: Settings) -> AsyncIterator[Patient]:
         stack.push_async_callback(mongodb.close)
         redis = connect_redis(settings)
         stack.push_async_callback(close, redis)
-        index = VectorIndex(connect_qdrant(settings), settings.qdrant_collection)
+        index = connect_vector_search(settings)
         stack.push_async_callback(index.close)
         yield Patient(settings, mongodb, redis, index)
 

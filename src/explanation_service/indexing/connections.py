@@ -9,7 +9,7 @@ from explanation_service.stores.embedding_channel import QueryEmbeddingServer
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import MongoStore, TemplateRepository, connect_mongodb
 from explanation_service.stores.redis import RedisClient, close, connect_redis
-from explanation_service.stores.vector_index import VectorIndex, connect_qdrant
+from explanation_service.stores.vector_index import VectorIndex, connect_vector_index
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,5 @@ def connect(settings: Settings) -> Connections:
         stream=EventStream(redis, name, group),
         waiting_stream=EventStream(for_stream, name, group),
         queries=QueryEmbeddingServer(redis, for_queries),
-        index=VectorIndex(connect_qdrant(settings), settings.qdrant_collection),
+        index=connect_vector_index(settings),
     )

@@ -50,7 +50,7 @@ class QueryVectorSource:
         self._clock = clock
         self._presence = WorkerPresence(client, clock)
         self._lru: OrderedDict[tuple[str, str], tuple[float, ...]] = OrderedDict()
-        self._lookups: dict[str, asyncio.Task[QueryVector | None]] = {}
+        self._lookups: dict[tuple[str, str], asyncio.Task[QueryVector | None]] = {}
         self._replies: dict[str, asyncio.Future[QueryReply]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._misses = 0
@@ -67,35 +67,36 @@ class QueryVectorSource:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def get(self, text: str, deadline: float) -> QueryVector | None:
-        """The vector of a query, or None when there is none by `deadline` (monotonic seconds).
+    async def get(self, text: str, revision: str, deadline: float) -> QueryVector | None:
+        """The vector of a query by the model `revision`, or None when there is none by `deadline`
+        (monotonic seconds).
 
         A vector that comes later is kept for the next time. Never raises because of Redis.
         """
         started = self._clock()
         text = normalise_query(text)
-        vector = self._remembered(text) or await self._looked_up(text, deadline)
+        vector = self._remembered(revision, text) or await self._looked_up(revision, text, deadline)
         source = "miss" if vector is None else vector.source
         explain_query_embedding_seconds.labels(source).observe(self._clock() - started)
         return vector
 
-    def _remembered(self, text: str) -> QueryVector | None:
-        revision = self._presence.revision
-        values = self._lru.get((revision, text)) if revision is not None else None
-        if revision is None or values is None:
+    def _remembered(self, revision: str, text: str) -> QueryVector | None:
+        values = self._lru.get((revision, text))
+        if values is None:
             return None
         self._lru.move_to_end((revision, text))
         return QueryVector(revision, values, "lru")
 
-    async def _looked_up(self, text: str, deadline: float) -> QueryVector | None:
+    async def _looked_up(self, revision: str, text: str, deadline: float) -> QueryVector | None:
         # Everybody who asks the same at the same time waits for one lookup.
-        lookup = self._lookups.get(text)
+        key = (revision, text)
+        lookup = self._lookups.get(key)
         if lookup is None:
             if len(self._lookups) >= MOST_PENDING:
                 return None
-            lookup = asyncio.create_task(self._lookup(text, deadline))
-            self._lookups[text] = lookup
-            lookup.add_done_callback(lambda _: self._lookups.pop(text, None))
+            lookup = asyncio.create_task(self._lookup(revision, text, deadline))
+            self._lookups[key] = lookup
+            lookup.add_done_callback(lambda _: self._lookups.pop(key, None))
         remaining = deadline - self._clock()
         if self._clock() < self._closed_until:
             # The workers have not kept up lately: look whether Redis has it, wait no longer.
@@ -106,27 +107,21 @@ class QueryVectorSource:
             return None
         return lookup.result()
 
-    async def _lookup(self, text: str, deadline: float) -> QueryVector | None:
+    async def _lookup(self, revision: str, text: str, deadline: float) -> QueryVector | None:
         try:
-            revision = await self._presence.current_revision()
-            if revision is None:
-                return None
-            remembered = self._remembered(text)
-            if remembered is not None:
-                return remembered
             cached = await self._client.get_cached(revision, text)
             if cached is not None:
                 self._remember(revision, text, cached)
                 return QueryVector(revision, cached, "redis")
-            if not await self._presence.serving():
+            if not await self._presence.serving(revision):
                 return None
-            return await self._ask(text, revision, deadline)
+            return await self._ask(revision, text, deadline)
         except StoreError as error:
             log.debug("no query vector", why=str(error))
             self._presence.forget()
             return None
 
-    async def _ask(self, text: str, revision: str, deadline: float) -> QueryVector | None:
+    async def _ask(self, revision: str, text: str, deadline: float) -> QueryVector | None:
         # The deadline travels as wall-clock time: the worker is another process.
         deadline_ms = int((time.time() + deadline - self._clock()) * 1000)
         reply_to: asyncio.Future[QueryReply] = asyncio.get_running_loop().create_future()
@@ -146,7 +141,10 @@ class QueryVectorSource:
         self._remember(reply.revision, text, reply.vector)
         with contextlib.suppress(StoreError):
             await self._client.put_cached(reply.revision, text, reply.vector)
-        return QueryVector(reply.revision, reply.vector, "worker")
+        # A worker with another model took the request: its vector is for whoever asks for that.
+        if reply.revision != revision:
+            return None
+        return QueryVector(revision, reply.vector, "worker")
 
     def _remember(self, revision: str, text: str, values: tuple[float, ...]) -> None:
         self._lru[revision, text] = values

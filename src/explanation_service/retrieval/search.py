@@ -10,9 +10,10 @@ from typing import Literal
 from explanation_service.retrieval.fusion import fuse
 from explanation_service.retrieval.lexical import encode_query
 from explanation_service.retrieval.query_vectors import QueryVector, QueryVectorSource
-from explanation_service.stores.errors import StoreRejected
+from explanation_service.retrieval.served_collection import Served, ServedCollection
+from explanation_service.stores.errors import CollectionMissing, StoreRejected, StoreUnavailable
 from explanation_service.stores.records import Passage, SearchFilters, SparseVector
-from explanation_service.stores.vector_index import VectorIndex
+from explanation_service.stores.vector_search import VectorSearch
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import explain_rag_search_total
 
@@ -20,9 +21,6 @@ log = get_logger(__name__)
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
-# Weights of the lanes in the fusion: (dense, lexical). The middle of what is equal on the odd
-# questions of bench/data/retrieval_questions.jsonl, 0.5 to 0.9; at 1.2 hit@1 falls by .06.
-FUSION_WEIGHTS = (0.8, 1.0)
 # Templates that each lane contributes at least; more changed no answer of the bench.
 FUSION_DEPTH = 20
 # The share of the budget that the query vector may take; the rest is Qdrant's, which answers in 5
@@ -45,12 +43,15 @@ class SearchService:
 
     def __init__(
         self,
-        index: VectorIndex,
+        index: VectorSearch,
+        served: ServedCollection,
         vectors: QueryVectorSource,
         budget_ms: int,
-        weights: tuple[float, float] = FUSION_WEIGHTS,
+        weights: tuple[float, float],
     ) -> None:
+        """`weights` of the lanes in the fusion: dense, lexical."""
         self._index = index
+        self._served = served
         self._vectors = vectors
         self._budget = budget_ms / 1000
         self._weights = weights
@@ -64,18 +65,18 @@ class SearchService:
     ) -> SearchResult:
         """The best passage of each of the best `limit` templates, best first.
 
-        With mode "hybrid" or "dense" and no query vector in time the lexical lane answers alone,
-        `degraded`.
+        With mode "hybrid" or "dense" and no query vector in time, or none of the model that made
+        the collection, the lexical lane answers alone, `degraded`.
         """
         started = time.monotonic()
         filters = filters or SearchFilters()
-        sparse = encode_query(query) if mode != "dense" else None
+        words = encode_query(query)
         after_lexical = time.monotonic()
-        vector = None
+        dense = None
         if mode != "lexical":
-            vector = await self._vectors.get(query, started + self._budget * VECTOR_SHARE)
+            dense = await self._dense(query, started + self._budget * VECTOR_SHARE)
         after_vector = time.monotonic()
-        hits, used = await self._query(query, vector, sparse, filters, limit)
+        hits, used = await self._query(dense, words, mode, filters, limit)
         ended = time.monotonic()
         degraded = mode != "lexical" and used == "lexical"
         explain_rag_search_total.labels(used, str(degraded).lower()).inc()
@@ -88,36 +89,52 @@ class SearchService:
         in_ms = {name: round(seconds * 1000, 2) for name, seconds in timings.items()}
         return SearchResult(hits, used, degraded, in_ms)
 
+    async def _dense(self, query: str, deadline: float) -> tuple[Served, QueryVector] | None:
+        """The query's vector with the collection that it can be compared in."""
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                served = await self._served.current()
+        except (StoreUnavailable, TimeoutError):
+            # The lexical lane tries for itself; the next look comes in the background.
+            return None
+        if served is None or served.revision is None:
+            return None
+        vector = await self._vectors.get(query, served.revision, deadline)
+        return None if vector is None else (served, vector)
+
     async def _query(
         self,
-        query: str,
-        vector: QueryVector | None,
-        sparse: SparseVector | None,
+        dense: tuple[Served, QueryVector] | None,
+        words: SparseVector,
+        mode: Mode,
         filters: SearchFilters,
         limit: int,
     ) -> tuple[list[Passage], Mode]:
-        words = sparse if sparse is not None else encode_query(query)
-        if vector is not None:
+        if dense is not None:
+            served, vector = dense
+            # A question without a word ("???") has no lexical lane.
+            lexical = words if mode != "dense" and words.indices else None
             try:
-                return await self._with_vector(vector, sparse, filters, limit)
-            except StoreRejected as error:
-                # A vector of another model than the index's, while one takes over from the other.
-                log.warning("dense lane refused", revision=vector.revision, why=error.detail)
-        return await self._index.search(None, words, filters, limit), "lexical"
+                return await self._with_vector(served, vector, lexical, filters, limit)
+            except (StoreRejected, CollectionMissing) as error:
+                # Another collection has just taken the place of this one.
+                log.warning("dense lane refused", collection=served.collection, why=error.detail)
+                self._served.forget()
+        found = await self._index.search(None, words, filters, limit)
+        return found.lexical, "lexical"
 
     async def _with_vector(
         self,
+        served: Served,
         vector: QueryVector,
-        sparse: SparseVector | None,
+        words: SparseVector | None,
         filters: SearchFilters,
         limit: int,
     ) -> tuple[list[Passage], Mode]:
-        # A question without a word ("???") has no lexical lane.
-        if sparse is None or not sparse.indices:
-            return await self._index.search(vector.values, None, filters, limit), "dense"
-        depth = max(limit, FUSION_DEPTH)
-        dense, lexical = await asyncio.gather(
-            self._index.search(vector.values, None, filters, depth),
-            self._index.search(None, sparse, filters, depth),
+        depth = limit if words is None else max(limit, FUSION_DEPTH)
+        found = await self._index.search(
+            vector.values, words, filters, depth, collection=served.collection
         )
-        return fuse(dense, lexical, limit, self._weights, depth), "hybrid"
+        if words is None:
+            return found.dense, "dense"
+        return fuse(found.dense, found.lexical, limit, self._weights, depth), "hybrid"

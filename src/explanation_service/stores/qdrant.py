@@ -1,4 +1,7 @@
-"""Connections to Qdrant over REST, and the translation of what its client raises."""
+"""Qdrant's own client for those who write, and the translation of what it raises.
+
+Reading needs none of it (`stores.qdrant_rest`), and the API, which only reads, does not have it.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,11 @@ from qdrant_client.http.exceptions import (
 )
 
 from explanation_service.settings import Settings, SettingsError
-from explanation_service.stores.errors import (
-    CollectionMissing,
-    StoreRejected,
-    StoreUnavailable,
-    one_line,
-)
+from explanation_service.stores.errors import StoreRejected, StoreUnavailable, one_line
+from explanation_service.stores.qdrant_rest import not_qdrants, refusal
 
-# Seconds. A search serves somebody who waits; a write with wait=true may meet a merge of segments.
-SEARCH_TIMEOUT = 2
+# Seconds: a write with wait=true may meet a merge of segments.
 WRITE_TIMEOUT = 30
-
-# Refusals that concern this very request; everything else is the server's state.
-_REJECTED = {400, 409, 413, 422}
 
 
 def connect_qdrant(settings: Settings) -> AsyncQdrantClient:
@@ -58,17 +53,13 @@ def translated_errors(collection: str) -> Iterator[None]:
     try:
         yield
     except UnexpectedResponse as error:
-        if error.status_code == 404:
-            raise CollectionMissing(collection) from error
-        if error.status_code in _REJECTED:
-            raise StoreRejected("qdrant", one_line(error)) from error
-        raise StoreUnavailable("qdrant", one_line(error)) from error
+        # The client says None for an answer without a status.
+        raise refusal(error.status_code or 0, one_line(error), collection) from error
     except ResponseHandlingException as error:
         source = error.source
         if isinstance(source, ValidationError):
-            detail = "the answer is none of Qdrant's"
-        else:
-            detail = f"{type(source).__name__}: {one_line(source)}"
+            raise not_qdrants() from error
+        detail = f"{type(source).__name__}: {one_line(source)}"
         raise StoreUnavailable("qdrant", detail) from error
     except TimeoutError as error:
         raise StoreUnavailable("qdrant", "no answer in time") from error

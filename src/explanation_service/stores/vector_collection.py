@@ -1,19 +1,13 @@
-"""The collection of one model: its name, its vectors and its payload indexes."""
+"""The collection of one model: its vectors and its payload indexes."""
 
 from __future__ import annotations
-
-import re
 
 from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.qdrant import WRITE_TIMEOUT, translated_errors
-from explanation_service.stores.vector_points import DENSE, LEXICAL, PAYLOAD_INDEXES
-
-
-def collection_for(alias: str, revision: str) -> str:
-    """The collection that holds the vectors of one revision of the model."""
-    return f"{alias}_{re.sub(r'[^A-Za-z0-9_-]', '-', revision)}"
+from explanation_service.stores.vector_layout import DENSE, LEXICAL
+from explanation_service.stores.vector_points import PAYLOAD_INDEXES
 
 
 async def create_collection(client: AsyncQdrantClient, name: str, dimension: int) -> None:

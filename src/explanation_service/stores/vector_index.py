@@ -1,77 +1,50 @@
-"""The vectors of the rule book in Qdrant: one collection per model, behind one alias."""
+"""Writing the vectors of the rule book into Qdrant: one collection per model, behind one alias."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
+from explanation_service.settings import Settings
 from explanation_service.stores import vector_points as points_of
 from explanation_service.stores import vector_writes
-from explanation_service.stores.errors import (
-    CollectionMissing,
-    ModelMismatch,
-    StoreUnavailable,
-)
-from explanation_service.stores.qdrant import (
-    SEARCH_TIMEOUT,
-    WRITE_TIMEOUT,
-    connect_qdrant,
-    translated_errors,
-)
+from explanation_service.stores.collection_names import collection_for
+from explanation_service.stores.errors import ModelMismatch
+from explanation_service.stores.qdrant import WRITE_TIMEOUT, connect_qdrant, translated_errors
+from explanation_service.stores.qdrant_rest import QdrantRest, connect_qdrant_rest
 from explanation_service.stores.records import (
     EmbeddingModelInfo,
     IndexedState,
     LabelChange,
-    Passage,
     PassagePoint,
-    SearchFilters,
-    SparseVector,
 )
-from explanation_service.stores.vector_collection import collection_for, create_collection
+from explanation_service.stores.vector_collection import create_collection
+from explanation_service.stores.vector_search import VectorSearch
 
-__all__ = ["VectorIndex", "connect_qdrant"]
+__all__ = ["VectorIndex", "connect_vector_index"]
 
 # Chunks a request: about 200 bytes each; 32 templates of one group have some 100.
 _STATES_PER_REQUEST = 1000
-# Several chunks of one template can be hits, and one of them is shown: ask for more at once, and
-# once again for many more where long templates crowded out the others.
-_OVERFETCH = 4
-_SECOND_OVERFETCH = 16
-# The constant of the paper on reciprocal rank fusion is 60, which is 61 in Qdrant's counting.
-_RRF_K = 61
 
 
-class VectorIndex:
-    """Every method raises StoreUnavailable when Qdrant does not serve (CollectionMissing, one of
-    its kind, when the collection is gone) and StoreRejected when it refuses a request.
+class VectorIndex(VectorSearch):
+    """What reads can do and the writes: for the worker, which keeps the index.
 
-    Reads of a missing collection find nothing: before the first worker has started, a search is
-    empty and no failure. Writes return when they are searchable.
+    Every method raises StoreUnavailable when Qdrant does not serve (CollectionMissing, one of its
+    kind, when the collection to write to is gone) and StoreRejected when it refuses a request.
+    Writes return when they are searchable.
     """
 
-    def __init__(self, client: AsyncQdrantClient, alias: str) -> None:
+    def __init__(self, client: AsyncQdrantClient, rest: QdrantRest, alias: str) -> None:
+        super().__init__(rest, alias)
         self._client = client
-        self.alias = alias
-
-    async def ping(self) -> None:
-        """Raises StoreUnavailable unless Qdrant answers, with our key."""
-        with translated_errors(self.alias):
-            async with asyncio.timeout(SEARCH_TIMEOUT):
-                await self._client.get_collections()
 
     async def close(self) -> None:
-        """Close the client and its connections."""
+        """Close both clients and their connections."""
+        await super().close()
         await self._client.close()
-
-    async def collection_name(self) -> str | None:
-        """The collection behind the alias; None where there is no alias yet."""
-        with translated_errors(self.alias):
-            async with asyncio.timeout(SEARCH_TIMEOUT):
-                aliases = (await self._client.get_aliases()).aliases
-        return next((a.collection_name for a in aliases if a.alias_name == self.alias), None)
 
     async def ensure_collection(self, model: EmbeddingModelInfo) -> None:
         """Make the collection of this model and point the alias at it, where neither is there.
@@ -137,88 +110,13 @@ class VectorIndex:
         """Delete all chunks of these templates; those in a version above `up_to` stay."""
         await self._update(vector_writes.removals(template_ids, up_to or {}))
 
-    async def count(self) -> int:
-        """The number of chunks in the index."""
-        try:
-            with translated_errors(self.alias):
-                async with asyncio.timeout(SEARCH_TIMEOUT):
-                    return (await self._client.count(self.alias, exact=True)).count
-        except CollectionMissing:
-            return 0
-
-    async def search(
-        self,
-        dense: Sequence[float] | None,
-        sparse: SparseVector | None,
-        filters: SearchFilters,
-        limit: int,
-        weights: tuple[float, float] | None = None,
-    ) -> list[Passage]:
-        """The best passage of each of the best `limit` templates, best first.
-
-        With both vectors the two lists are fused by reciprocal rank, weighted (dense, lexical)
-        where `weights` says so. A sparse vector without a component counts as none.
-        """
-        if sparse is not None and not sparse.indices:
-            sparse = None
-        if (dense is None and sparse is None) or limit < 1:
-            return []
-        try:
-            async with asyncio.timeout(SEARCH_TIMEOUT):
-                for overfetch in (_OVERFETCH, _SECOND_OVERFETCH):
-                    chunks = limit * overfetch
-                    hits = await self._query(dense, sparse, filters, chunks, weights)
-                    best: dict[str, Passage] = {}
-                    for hit in hits:
-                        best.setdefault(hit.template_id, hit)
-                    if len(best) >= limit or len(hits) < chunks:
-                        break
-        except CollectionMissing:
-            return []
-        except TimeoutError as error:
-            raise StoreUnavailable("qdrant", "no answer in time") from error
-        return list(best.values())[:limit]
-
-    async def _query(
-        self,
-        dense: Sequence[float] | None,
-        sparse: SparseVector | None,
-        filters: SearchFilters,
-        limit: int,
-        weights: tuple[float, float] | None,
-    ) -> list[Passage]:
-        """The best `limit` chunks."""
-        condition = points_of.to_filter(filters)
-        lanes: list[tuple[str, Any]] = []
-        if dense is not None:
-            lanes.append((points_of.DENSE, [float(component) for component in dense]))
-        if sparse is not None:
-            lanes.append((points_of.LEXICAL, points_of.to_sparse(sparse)))
-        query: dict[str, Any]
-        if len(lanes) == 1:
-            query = {"using": lanes[0][0], "query": lanes[0][1], "query_filter": condition}
-        else:
-            query = {
-                "prefetch": [
-                    models.Prefetch(query=vector, using=name, filter=condition, limit=limit)
-                    for name, vector in lanes
-                ],
-                "query": models.RrfQuery(
-                    rrf=models.Rrf(k=_RRF_K, weights=None if weights is None else list(weights))
-                ),
-            }
-        with translated_errors(self.alias):
-            answer = await self._client.query_points(
-                self.alias,
-                **query,
-                limit=limit,
-                with_payload=points_of.PASSAGE_FIELDS,
-                timeout=SEARCH_TIMEOUT,
-            )
-        hits = answer.points
-        return [points_of.to_passage(hit.payload, hit.score) for hit in hits if hit.payload]
-
     async def _update(self, operations: Sequence[models.UpdateOperation]) -> None:
         if operations:
             with translated_errors(self.alias):
                 await self._client.batch_update_points(self.alias, operations, wait=True)
+
+
+def connect_vector_index(settings: Settings) -> VectorIndex:
+    """The index of these settings; raises SettingsError for an address that cannot be read."""
+    rest = connect_qdrant_rest(settings)
+    return VectorIndex(connect_qdrant(settings), rest, settings.qdrant_collection)

@@ -1,4 +1,5 @@
-"""How a passage lies in Qdrant: the id, vectors and payload of its point, and the way back."""
+"""Passages as points to be written: the id, vectors and payload, the state that is read back, and
+conditions on what is there."""
 
 from __future__ import annotations
 
@@ -8,16 +9,8 @@ from uuid import UUID, uuid5
 
 from qdrant_client import models
 
-from explanation_service.stores.records import (
-    IndexedState,
-    Passage,
-    PassagePoint,
-    SearchFilters,
-    SparseVector,
-)
-
-DENSE = "dense"
-LEXICAL = "lexical"
+from explanation_service.stores.records import IndexedState, PassagePoint
+from explanation_service.stores.vector_layout import DENSE, LEXICAL, sparse_json
 
 # Fixed for ever: another one would leave every old point in place beside its successor.
 NAMESPACE = UUID("6f2b6c1e-5d0a-4d55-9a70-3c1f6b0e8a41")
@@ -31,16 +24,6 @@ PAYLOAD_INDEXES: Mapping[str, models.PayloadSchemaType] = {
     "tags": models.PayloadSchemaType.KEYWORD,
 }
 STATE_FIELDS = ["template_id", "chunk_index", "version", "content_hash", "chunks_total"]
-PASSAGE_FIELDS = [
-    "template_id",
-    "chunk_index",
-    "version",
-    "title",
-    "text",
-    "topic",
-    "exam",
-    "tags",
-]
 
 
 def point_id(template_id: str, chunk_index: int) -> str:
@@ -67,15 +50,10 @@ def to_point(passage: PassagePoint) -> models.PointStruct:
         # float() because the components may come as numpy's own type.
         vector={
             DENSE: [float(component) for component in passage.dense],
-            LEXICAL: to_sparse(passage.lexical),
+            LEXICAL: models.SparseVector(**sparse_json(passage.lexical)),
         },
         payload={name: value for name, value in payload.items() if value is not None},
     )
-
-
-def to_sparse(vector: SparseVector) -> models.SparseVector:
-    """The sparse vector in Qdrant's form."""
-    return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
 
 
 def to_states(payloads: Iterable[Mapping[str, Any]]) -> dict[str, IndexedState]:
@@ -99,35 +77,6 @@ def _to_state(chunks: Mapping[int, Mapping[str, Any]]) -> IndexedState:
     )
     exact = complete and len(versions) == 1 and len(chunks) == len(wanted)
     return IndexedState(max(versions), content_hash, len(wanted), complete, exact)
-
-
-def to_passage(payload: Mapping[str, Any], score: float) -> Passage:
-    """The passage of a hit."""
-    return Passage(
-        template_id=str(payload["template_id"]),
-        chunk_index=int(payload["chunk_index"]),
-        version=int(payload["version"]),
-        title=str(payload["title"]),
-        text=str(payload["text"]),
-        topic=payload.get("topic"),
-        exam=payload.get("exam"),
-        tags=tuple(payload.get("tags") or ()),
-        score=float(score),
-    )
-
-
-def to_filter(filters: SearchFilters) -> models.Filter | None:
-    """The condition of a search; None lets everything through."""
-    conditions: list[Any] = []
-    if filters.topic is not None:
-        conditions.append(_equals("topic", filters.topic))
-    if filters.exam is not None:
-        conditions.append(_equals("exam", filters.exam))
-    if filters.tags:
-        conditions.append(
-            models.FieldCondition(key="tags", match=models.MatchAny(any=list(filters.tags)))
-        )
-    return models.Filter(must=conditions) if conditions else None
 
 
 def of_templates(

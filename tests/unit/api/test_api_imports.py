@@ -1,4 +1,5 @@
-"""No ML library, and nothing of the worker, is in the API's process."""
+"""No ML library, nothing of the worker, and no client for writing vectors, is in the API's
+process."""
 
 from __future__ import annotations
 
@@ -14,10 +15,16 @@ FORBIDDEN = {
     "scipy",
     "sklearn",
     "onnxruntime",
+    "numpy",
+    "grpc",
+    "google.protobuf",
+    "qdrant_client",
 }
 PROGRAM = """
 import json, sys
 import explanation_service.api.server
+import explanation_service.cli.main
+import explanation_service.cli.doctor
 from explanation_service.settings import load_settings
 explanation_service.api.app.create_app(load_settings())
 print(json.dumps(sorted(sys.modules)))

@@ -16,6 +16,11 @@ async def test_hits_have_the_shape_clients_rely_on(client, rule):
     assert isinstance(hit["score"], float)
 
 
+async def test_the_words_of_the_query_are_shown_where_they_stand(client, rule):
+    (hit,) = (await client.post("/v1/rag/search", json={"query": "корне"})).json()["hits"]
+    assert [hit["text"][one["start"] : one["end"]] for one in hit["highlights"]] == ["корне"]
+
+
 async def test_get_and_post_ask_the_same(client, world):
     body = {
         "query": "слово",

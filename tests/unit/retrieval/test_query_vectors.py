@@ -9,7 +9,7 @@ import pytest
 from explanation_service.retrieval import query_vectors as module
 from explanation_service.retrieval.query_vectors import QueryVectorSource
 from explanation_service.stores.errors import StoreUnavailable
-from explanation_service.stores.records import EmbeddingModelInfo, QueryReply, WorkerState
+from explanation_service.stores.records import QueryReply, WorkerState
 
 VECTOR = (1.0, 0.0)
 
@@ -18,7 +18,7 @@ class Client:
     """Redis and one worker that answers after `delay` seconds."""
 
     def __init__(self) -> None:
-        self.revision: str | None = "r1"
+        self.revision = "r1"
         self.workers = [WorkerState("w", "all", "r1", "m", 2, True)]
         self.delay: float | None = 0.0
         self.away = False
@@ -32,10 +32,6 @@ class Client:
         self.calls += 1
         if self.away:
             raise StoreUnavailable("redis", "refused")
-
-    async def current_model(self) -> EmbeddingModelInfo | None:
-        self._call()
-        return None if self.revision is None else EmbeddingModelInfo("m", self.revision, 2, 64)
 
     async def live_workers(self) -> list[WorkerState]:
         self._call()
@@ -62,7 +58,7 @@ class Client:
 
     async def _answer(self, request_id: str, delay: float) -> None:
         await asyncio.sleep(delay)
-        await self._replies.put(QueryReply(request_id, self.revision or "", VECTOR))
+        await self._replies.put(QueryReply(request_id, self.revision, VECTOR))
 
     async def next_reply(self, block_s: float = 1.0) -> QueryReply | None:
         if self.away:
@@ -89,9 +85,11 @@ async def source(client: Client) -> AsyncIterator[QueryVectorSource]:
     await made.close()
 
 
-async def ask(source: QueryVectorSource, text: str = "не", seconds: float = 0.5) -> str | None:
-    vector = await source.get(text, time.monotonic() + seconds)
-    assert vector is None or vector.values == VECTOR
+async def ask(
+    source: QueryVectorSource, text: str = "не", seconds: float = 0.5, revision: str = "r1"
+) -> str | None:
+    vector = await source.get(text, revision, time.monotonic() + seconds)
+    assert vector is None or (vector.values, vector.revision) == (VECTOR, revision)
     return None if vector is None else vector.source
 
 
@@ -127,6 +125,7 @@ async def test_a_late_vector_serves_the_next_one(client: Client, source: QueryVe
         [],
         [WorkerState("w", "index", "r1", "m", 2, True)],
         [WorkerState("w", "all", "r1", "m", 2, False)],
+        [WorkerState("w", "all", "r2", "m", 2, True)],
     ],
 )
 async def test_without_a_worker_for_queries_nobody_waits(
@@ -163,20 +162,26 @@ async def test_a_redis_that_hangs_costs_no_more_than_the_deadline(
     async def hang() -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(client, "current_model", hang)
+    monkeypatch.setattr(client, "live_workers", hang)
     started = time.monotonic()
     assert await ask(source, seconds=0.05) is None
     assert time.monotonic() - started < 0.2
 
 
-async def test_a_new_model_needs_new_vectors(
-    client: Client, source: QueryVectorSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_new_model_needs_new_vectors(client: Client, source: QueryVectorSource) -> None:
+    client.workers.append(WorkerState("x", "all", "r2", "m", 2, True))
     assert await ask(source) == "worker"
     client.revision = "r2"
-    source._presence.forget()
-    assert await ask(source, "другой") == "worker"
-    assert await ask(source) == "worker"
+    assert await ask(source, revision="r2") == "worker"
+    assert [await ask(source), await ask(source, revision="r2")] == ["lru", "lru"]
+
+
+async def test_a_vector_of_another_model_is_no_answer(
+    client: Client, source: QueryVectorSource
+) -> None:
+    client.revision = "r2"
+    assert await ask(source) is None
+    assert await ask(source, revision="r2") == "lru", "but it serves whoever asks for that model"
 
 
 async def test_after_several_misses_nobody_waits_for_a_while(

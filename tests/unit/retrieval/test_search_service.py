@@ -1,52 +1,91 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from explanation_service.retrieval.query_vectors import QueryVector
 from explanation_service.retrieval.search import FUSION_DEPTH, Mode, SearchService
-from explanation_service.stores.errors import StoreRejected, StoreUnavailable
+from explanation_service.retrieval.served_collection import Served
+from explanation_service.stores.errors import CollectionMissing, StoreRejected, StoreUnavailable
 from explanation_service.stores.records import Passage, SearchFilters
+from explanation_service.stores.vector_search import LaneHits
 
 VECTOR = QueryVector("r1", (1.0, 0.0), "lru")
+
+
+SERVED = Served("templates_r1", "r1")
 
 
 class Vectors:
     def __init__(self, vector: QueryVector | None) -> None:
         self.vector = vector
         self.waits: list[float] = []
+        self.revisions: list[str] = []
 
-    async def get(self, text: str, deadline: float) -> QueryVector | None:
+    async def get(self, text: str, revision: str, deadline: float) -> QueryVector | None:
         self.waits.append(deadline - time.monotonic())
+        self.revisions.append(revision)
         return self.vector
+
+
+class Collection:
+    def __init__(self, served: Served | None) -> None:
+        self.served = served
+        self.forgotten = 0
+
+    async def current(self) -> Served | None:
+        return self.served
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+@dataclass
+class Call:
+    lanes: list[str]
+    limit: int
+    filters: SearchFilters
+    collection: str | None
 
 
 class Index:
     def __init__(self, dense_error: Exception | None = None) -> None:
-        self.calls: list[tuple[str, int, SearchFilters]] = []
+        self.calls: list[Call] = []
         self.dense_error = dense_error
 
     async def search(
-        self, dense: Any, sparse: Any, filters: SearchFilters, limit: int, weights: Any = None
-    ) -> list[Passage]:
-        lane = "dense" if dense is not None else "lexical"
-        self.calls.append((lane, limit, filters))
+        self,
+        dense: Any,
+        sparse: Any,
+        filters: SearchFilters,
+        limit: int,
+        collection: str | None = None,
+    ) -> LaneHits:
+        asked = {"dense": dense is not None, "lexical": sparse is not None and sparse.indices}
+        lanes = [name for name, wanted in asked.items() if wanted]
+        self.calls.append(Call(lanes, limit, filters, collection))
         if dense is not None and self.dense_error is not None:
             raise self.dense_error
-        if dense is None and not sparse.indices:
-            return []
-        return [Passage(lane, 0, 1, "т", "т", None, None, (), 1.0)]
+        return LaneHits(
+            **{lane: [Passage(lane, 0, 1, "т", "т", None, None, (), 1.0)] for lane in lanes}
+        )
 
 
 def service(
-    vector: QueryVector | None = VECTOR, index: Index | None = None, budget_ms: int = 200
+    vector: QueryVector | None = VECTOR,
+    index: Index | None = None,
+    budget_ms: int = 200,
+    served: Served | None = SERVED,
 ) -> tuple[SearchService, Index, Vectors]:
-    index, vectors = index or Index(), Vectors(vector)
-    return SearchService(index, vectors, budget_ms), index, vectors  # type: ignore[arg-type]
+    index, vectors, collection = index or Index(), Vectors(vector), Collection(served)
+    subject = SearchService(index, collection, vectors, budget_ms, (0.8, 1.0))  # type: ignore[arg-type]
+    return subject, index, vectors
 
 
 @pytest.mark.parametrize(
@@ -73,9 +112,40 @@ async def test_both_lanes_go_deeper_than_the_answer_and_keep_the_filters() -> No
     subject, index, _ = service()
     filters = SearchFilters(topic="a", tags=("x",))
     result = await subject.search("не", 1, filters)
-    assert sorted(call[0] for call in index.calls) == ["dense", "lexical"]
-    assert all(call[1:] == (FUSION_DEPTH, filters) for call in index.calls)
+    assert index.calls == [Call(["dense", "lexical"], FUSION_DEPTH, filters, "templates_r1")]
     assert len(result.hits) == 1
+
+
+async def test_a_look_at_the_alias_costs_a_search_its_budget_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang() -> None:
+        await asyncio.sleep(60)
+
+    async def fail() -> None:
+        raise StoreUnavailable("qdrant", "no answer in time")
+
+    for trouble in (hang, fail):
+        subject, _, vectors = service(budget_ms=40)
+        monkeypatch.setattr(subject._served, "current", trouble)
+        started = time.monotonic()
+        result = await subject.search("не", 5)
+        assert (result.mode, result.degraded, len(result.hits)) == ("lexical", True, 1)
+        assert time.monotonic() - started < 5 and vectors.revisions == []
+
+
+async def test_the_vector_is_that_of_the_model_behind_the_collection() -> None:
+    subject, _, vectors = service()
+    await subject.search("не", 5)
+    assert vectors.revisions == ["r1"]
+
+
+@pytest.mark.parametrize("served", [None, Served("by-hand", None)])
+async def test_no_vector_without_a_collection_that_names_its_model(served: Served | None) -> None:
+    subject, index, vectors = service(served=served)
+    result = await subject.search("не", 5)
+    assert (result.mode, result.degraded, vectors.revisions) == ("lexical", True, [])
+    assert index.calls == [Call(["lexical"], 5, SearchFilters(), None)]
 
 
 async def test_the_vector_may_take_its_share_of_the_budget() -> None:
@@ -90,10 +160,17 @@ async def test_the_lexical_mode_asks_for_no_vector() -> None:
     assert vectors.waits == []
 
 
-async def test_a_vector_that_does_not_fit_the_index_degrades() -> None:
-    subject, _, _ = service(index=Index(StoreRejected("qdrant", "expected dim 384")))
+@pytest.mark.parametrize(
+    "error", [StoreRejected("qdrant", "expected dim 384"), CollectionMissing("templates_r1")]
+)
+async def test_a_collection_that_has_just_changed_degrades_and_is_looked_up_anew(
+    error: Exception,
+) -> None:
+    subject, index, _ = service(index=Index(error))
     result = await subject.search("не", 5)
     assert (result.mode, result.degraded, len(result.hits)) == ("lexical", True, 1)
+    assert [call.collection for call in index.calls] == ["templates_r1", None]
+    assert subject._served.forgotten == 1  # type: ignore[attr-defined]
 
 
 async def test_a_qdrant_that_is_away_is_said_so() -> None:
@@ -114,7 +191,7 @@ def test_the_api_side_imports_no_ml_library() -> None:
         "import sys\n"
         "import explanation_service.retrieval.search, explanation_service.retrieval.query_vectors\n"
         "bad = {'torch', 'transformers', 'sentence_transformers', 'tokenizers', 'scipy',"
-        " 'sklearn', 'onnxruntime', 'razdel'}\n"
+        " 'sklearn', 'onnxruntime', 'razdel', 'numpy', 'grpc', 'qdrant_client'}\n"
         "print(sorted(bad & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -2,46 +2,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from explanation_service.retrieval.worker_presence import (
-    REVISION_FRESH,
-    WORKERS_FRESH,
-    WorkerPresence,
-)
-from explanation_service.stores.records import EmbeddingModelInfo, WorkerState
+from explanation_service.retrieval.worker_presence import WORKERS_FRESH, WorkerPresence
+from explanation_service.stores.records import WorkerState
 
 
 class Client:
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.model: Any = EmbeddingModelInfo("m", "r1", 2, 64)
+        self.asked = 0
         self.workers = [WorkerState("w", "query", "r1", "m", 2, True)]
 
-    async def current_model(self) -> Any:
-        self.asked.append("model")
-        return self.model
-
     async def live_workers(self) -> Any:
-        self.asked.append("workers")
+        self.asked += 1
         return self.workers
 
 
 async def test_answers_are_good_for_a_while() -> None:
     client, now = Client(), [100.0]
     presence = WorkerPresence(client, lambda: now[0])  # type: ignore[arg-type]
-    assert presence.revision is None
-    assert [await presence.serving(), await presence.serving()] == [True, True]
-    assert await presence.current_revision() == await presence.current_revision() == "r1"
-    assert client.asked == ["workers", "model"]
+    assert [await presence.serving("r1"), await presence.serving("r1")] == [True, True]
+    assert client.asked == 1
     client.workers = []
-    now[0] += max(WORKERS_FRESH, REVISION_FRESH)
-    assert not await presence.serving()
+    now[0] += WORKERS_FRESH
+    assert not await presence.serving("r1")
 
 
-async def test_what_was_forgotten_is_asked_anew_but_the_revision_stays_known() -> None:
+async def test_each_model_has_workers_of_its_own() -> None:
+    client = Client()
+    client.workers.append(WorkerState("x", "index", "r2", "m", 2, True))
+    presence = WorkerPresence(client, lambda: 100.0)  # type: ignore[arg-type]
+    assert [await presence.serving("r1"), await presence.serving("r2")] == [True, False]
+
+
+async def test_what_was_forgotten_is_asked_anew() -> None:
     client = Client()
     presence = WorkerPresence(client, lambda: 100.0)  # type: ignore[arg-type]
-    await presence.current_revision()
+    assert await presence.serving("r1")
+    client.workers = []
     presence.forget()
-    assert presence.revision == "r1"
-    client.model = None
-    assert await presence.current_revision() is None
+    assert not await presence.serving("r1")

@@ -70,7 +70,17 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("YANDEXGPT_TEMPERATURE", "nan"),
         ("YANDEXGPT_TIMEOUT_SECONDS", "-3"),
         ("EXPLANATION_YANDEXGPT_ENABLED", "perhaps"),
+        ("YANDEXGPT_API_KEY", "two words"),
+        ("YANDEXGPT_IAM_TOKEN", "ключ"),
+        ("YANDEXGPT_FOLDER_ID", "папка"),
+        ("YANDEXGPT_PROTOCOL", "grpc"),
+        ("YANDEXGPT_MAX_CONCURRENCY", "-7"),
+        ("EXPLANATION_BACKGROUND_SECONDS", "-7"),
+        ("EXPLANATION_CACHE_SECONDS", "-7"),
+        ("EXPLANATION_STALE_SECONDS", "-7"),
         ("SEARCH_BUDGET_MS", "-1"),
+        ("SEARCH_WEIGHT_DENSE", "nan"),
+        ("SEARCH_WEIGHT_LEXICAL", "0.0"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_the_variable(
@@ -97,6 +107,8 @@ def test_secrets_and_addresses_stay_out_of_the_repr() -> None:
         qdrant_url="http://u:hunter2@h",
         qdrant_api_key="hunter2",
         yandexgpt_api_key="hunter2",
+        yandexgpt_iam_token="hunter2",
+        yandexgpt_base_url="http://u:hunter2@h",
         api_keys="hunter2",
         admin_api_keys=("hunter2",),
     )
@@ -109,6 +121,7 @@ def test_secrets_and_addresses_stay_out_of_the_repr() -> None:
         ({}, True),
         ({"explanation_yandexgpt_enabled": False}, False),
         ({"yandexgpt_api_key": None}, False),
+        ({"yandexgpt_api_key": None, "yandexgpt_iam_token": "t1.x"}, True),
         ({"yandexgpt_folder_id": None}, False),
     ],
 )

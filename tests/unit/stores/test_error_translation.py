@@ -11,7 +11,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from explanation_service.settings import SettingsError, load_settings
-from explanation_service.stores import mongo_connection, qdrant
+from explanation_service.stores import mongo_connection, qdrant, qdrant_rest
 from explanation_service.stores import redis as redis_store
 from explanation_service.stores.errors import (
     CollectionMissing,
@@ -113,6 +113,7 @@ async def test_an_address_that_a_driver_cannot_read_is_a_wrong_setting() -> None
     for connect, name in (
         (mongo_connection.connect_mongodb, "MONGODB_URI"),
         (qdrant.connect_qdrant, "QDRANT_URL"),
+        (qdrant_rest.connect_qdrant_rest, "QDRANT_URL"),
     ):
         with pytest.raises(SettingsError, match=name) as caught:
             connect(settings)

@@ -41,7 +41,7 @@ def point(template_id: str, chunk: int) -> PassagePoint:
 async def test_first_chunks_are_written_last() -> None:
     client = Client()
     points = [point(name, chunk) for name in "ab" for chunk in range(200)]
-    await VectorIndex(client, "templates").upsert(points)  # type: ignore[arg-type]
+    await VectorIndex(client, None, "templates").upsert(points)  # type: ignore[arg-type]
     assert len(client.batches) > 1 and max(map(len, client.batches)) <= 128
     written = [chunk for batch in client.batches for chunk in batch]
     assert sorted(written) == sorted([*range(200)] * 2)
@@ -51,13 +51,13 @@ async def test_first_chunks_are_written_last() -> None:
 async def test_each_version_has_its_own_guard() -> None:
     client = Client()
     points = [replace(point(f"t{n}", 0), version=n % 3 + 1) for n in range(9)]
-    await VectorIndex(client, "templates").upsert(points, {"t0": 7})  # type: ignore[arg-type]
+    await VectorIndex(client, None, "templates").upsert(points, {"t0": 7})  # type: ignore[arg-type]
     assert sorted(client.limits) == [1, 2, 3, 7]
 
 
 async def test_nothing_to_write_asks_nothing() -> None:
     client = Client()
-    index = VectorIndex(client, "templates")  # type: ignore[arg-type]
+    index = VectorIndex(client, None, "templates")  # type: ignore[arg-type]
     await index.upsert([])
     await index.delete([])
     await index.relabel([])

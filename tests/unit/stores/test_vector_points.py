@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
-
 from explanation_service.stores import vector_points as points_of
 from explanation_service.stores.records import (
     IndexedState,
@@ -12,7 +10,7 @@ from explanation_service.stores.records import (
     SearchFilters,
     SparseVector,
 )
-from explanation_service.stores.vector_collection import collection_for
+from explanation_service.stores.vector_layout import PASSAGE_FIELDS, filter_json, to_passage
 
 POINT = PassagePoint(
     template_id="a",
@@ -39,11 +37,11 @@ def test_ids_never_change() -> None:
 def test_a_point_comes_back_as_passage_and_state() -> None:
     point = points_of.to_point(POINT)
     payload = point.payload or {}
-    assert set(points_of.PASSAGE_FIELDS) | set(points_of.STATE_FIELDS) == set(payload)
+    assert set(PASSAGE_FIELDS) | set(points_of.STATE_FIELDS) == set(payload)
     other = {**payload, "chunk_index": 0}
     assert points_of.to_states([payload, other]) == {"a": IndexedState(3, "h", 2)}
     assert points_of.to_states([other])["a"].complete is False
-    assert points_of.to_passage(payload, 0.5) == Passage(
+    assert to_passage(payload, 0.5) == Passage(
         "a", 1, 3, "Т", "текст", "тема", "ЕГЭ", ("x", "y"), 0.5
     )
 
@@ -52,20 +50,11 @@ def test_absent_values_take_no_room_in_the_payload() -> None:
     bare = dataclasses.replace(POINT, topic=None, exam=None, tags=())
     payload = points_of.to_point(bare).payload or {}
     assert not {"topic", "exam", "tags"} & set(payload)
-    passage = points_of.to_passage(payload, 1)
+    passage = to_passage(payload, 1)
     assert (passage.topic, passage.exam, passage.tags) == (None, None, ())
 
 
 def test_no_filters_are_no_condition() -> None:
-    assert points_of.to_filter(SearchFilters()) is None
-    condition = points_of.to_filter(SearchFilters("т", "е", ("x",)))
-    assert condition is not None and isinstance(condition.must, list)
-    assert len(condition.must) == 3
-
-
-@pytest.mark.parametrize(
-    ("revision", "collection"),
-    [("ab12", "templates_ab12"), ("org/model@1.0", "templates_org-model-1-0")],
-)
-def test_the_collection_bears_the_revision(revision: str, collection: str) -> None:
-    assert collection_for("templates", revision) == collection
+    assert filter_json(SearchFilters()) is None
+    condition = filter_json(SearchFilters("т", "е", ("x",)))
+    assert condition is not None and len(condition["must"]) == 3

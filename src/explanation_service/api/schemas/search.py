@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from explanation_service.api.schemas.fields import Mode, OptionalLabel, Tags, Text
+from explanation_service.retrieval.highlights import Highlighter
 from explanation_service.retrieval.search import SearchResult
 from explanation_service.stores.records import Passage, SearchFilters
 
@@ -19,7 +20,8 @@ _HIT: dict[str, JsonValue] = {
     "topic": "orfografiya",
     "exam": "oge",
     "tags": ["корень"],
-    "score": 0.031,
+    "score": 0.831,
+    "highlights": [{"start": 8, "end": 13}],
 }
 
 
@@ -55,6 +57,13 @@ class SearchRequest(BaseModel):
     )
 
 
+class HighlightRange(BaseModel):
+    """A word of the hit's text that the query has, in another form or misspelt too."""
+
+    start: Annotated[int, Field(ge=0, description="First character, from 0")]
+    end: Annotated[int, Field(ge=1, description="The character after the last one")]
+
+
 class Hit(BaseModel):
     """The best passage of one template; scores compare within one answer only."""
 
@@ -69,9 +78,18 @@ class Hit(BaseModel):
     exam: str | None
     tags: list[str]
     score: float
+    highlights: Annotated[
+        list[HighlightRange],
+        Field(
+            description=(
+                "Words of `text` that the query has, in their order and apart; counted in Unicode "
+                "code points. Empty where only the meaning is alike"
+            )
+        ),
+    ]
 
     @classmethod
-    def of(cls, passage: Passage) -> Self:
+    def of(cls, passage: Passage, highlighter: Highlighter) -> Self:
         return cls(
             template_id=passage.template_id,
             chunk_index=passage.chunk_index,
@@ -82,6 +100,10 @@ class Hit(BaseModel):
             exam=passage.exam,
             tags=list(passage.tags),
             score=passage.score,
+            highlights=[
+                HighlightRange(start=start, end=end)
+                for start, end in highlighter.find(passage.text)
+            ],
         )
 
 
@@ -94,7 +116,7 @@ class SearchResponse(BaseModel):
                 "hits": [_HIT],
                 "mode": "hybrid",
                 "degraded": False,
-                "timings_ms": {"embed": 1.2, "search": 4.9, "total": 6.4},
+                "timings_ms": {"lexical": 0.2, "vector": 1.2, "search": 4.9, "total": 6.4},
             }
         }
     )
@@ -105,9 +127,10 @@ class SearchResponse(BaseModel):
     timings_ms: dict[str, float]
 
     @classmethod
-    def of(cls, result: SearchResult) -> Self:
+    def of(cls, result: SearchResult, query: str) -> Self:
+        highlighter = Highlighter(query)
         return cls(
-            hits=[Hit.of(passage) for passage in result.hits],
+            hits=[Hit.of(passage, highlighter) for passage in result.hits],
             mode=result.mode,
             degraded=result.degraded,
             timings_ms=dict(result.timings_ms),

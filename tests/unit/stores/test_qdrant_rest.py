@@ -1,0 +1,149 @@
+"""Reading over REST: where it goes, and what becomes of each answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from explanation_service.settings import load_settings
+from explanation_service.stores import qdrant_rest
+from explanation_service.stores.errors import (
+    CollectionMissing,
+    StoreError,
+    StoreRejected,
+    StoreUnavailable,
+)
+from explanation_service.stores.qdrant import connect_qdrant
+from explanation_service.stores.qdrant_rest import QdrantRest, connect_qdrant_rest
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def rest(answer: Answer) -> QdrantRest:
+    transport = httpx.MockTransport(answer)
+    return QdrantRest(httpx.AsyncClient(transport=transport, base_url="http://qdrant:6333"))
+
+
+def answering(status: int, content: bytes = b'{"status":{"error":"why"}}') -> QdrantRest:
+    return rest(lambda _: httpx.Response(status, content=content))
+
+
+def raising(error: Exception) -> QdrantRest:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return rest(answer)
+
+
+async def test_the_result_is_what_stands_in_the_envelope() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"result": {"count": 3}, "status": "ok", "time": 0.1})
+
+    result = await rest(answer).post("/collections/t/points/count", {"exact": True}, "t")
+    assert result == {"count": 3}
+    assert seen[0].content == b'{"exact":true}'
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (500, StoreUnavailable),
+        (503, StoreUnavailable),
+        (401, StoreUnavailable),
+        (403, StoreUnavailable),
+        (429, StoreUnavailable),
+        (302, StoreUnavailable),
+        (404, CollectionMissing),
+        (400, StoreRejected),
+        (422, StoreRejected),
+    ],
+)
+async def test_refusals(status: int, expected: type[StoreError]) -> None:
+    with pytest.raises(expected) as caught:
+        await answering(status).get("/aliases", "templates")
+    assert type(caught.value) is expected
+    if expected is CollectionMissing:
+        assert "templates" in str(caught.value)
+    else:
+        assert f"{status} why" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"", b"[]", b"null", b"{}", b'{"result"', b"\xff", b'{"status":"ok"}']
+)
+async def test_an_answer_of_something_else(body: bytes) -> None:
+    with pytest.raises(StoreUnavailable, match="none of Qdrant's"):
+        await answering(200, body).get("/aliases", "templates")
+    with pytest.raises(StoreUnavailable, match="502 Bad Gateway"):
+        await answering(502, body).get("/aliases", "templates")
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ReadError(""),
+        httpx.RemoteProtocolError("disconnected"),
+        httpx.PoolTimeout("full"),
+        OSError("broken pipe"),
+        TimeoutError(),
+    ],
+)
+async def test_no_answer(raised: Exception) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        await raising(raised).get("/aliases", "templates")
+    assert type(caught.value) is StoreUnavailable and caught.value.name == "qdrant"
+
+
+async def test_a_bug_of_ours_is_no_fault_of_the_store() -> None:
+    with pytest.raises(KeyError):
+        await raising(KeyError("x")).get("/aliases", "templates")
+
+
+async def test_one_clock_runs_over_the_whole_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drip(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError("nobody waits so long")
+
+    monkeypatch.setattr(qdrant_rest, "SEARCH_TIMEOUT", 0.05)
+    transport = httpx.MockTransport(drip)
+    slow = QdrantRest(httpx.AsyncClient(transport=transport, base_url="http://qdrant"))
+    with pytest.raises(StoreUnavailable, match="no answer in time"):
+        await slow.get("/aliases", "templates")
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://qdrant", "http://qdrant:6333"),
+        ("http://qdrant:7000", "http://qdrant:7000"),
+        ("http://qdrant:80/", "http://qdrant"),
+        ("https://cloud.example", "https://cloud.example:6333"),
+        ("https://cloud.example:443/q", "https://cloud.example/q"),
+        ("http://user:secret@qdrant", "http://qdrant:6333"),
+        ("http://[::1]:7000", "http://[::1]:7000"),
+        ("http://[::1]", "http://[::1]:6333"),
+    ],
+)
+async def test_where_it_goes_is_where_the_writing_client_goes(url: str, base: str) -> None:
+    settings = load_settings(qdrant_url=url, qdrant_api_key="hunter2")
+    reading = connect_qdrant_rest(settings)
+    assert str(reading._client.base_url).rstrip("/") == base
+    assert reading._client.headers["api-key"] == "hunter2"
+    writing = connect_qdrant(settings)
+    there = httpx.URL(writing._client.openapi_client.client.host)  # type: ignore[attr-defined]
+    assert str(there).rstrip("/") == base
+    await reading.close()
+    await writing.close()
+
+
+async def test_without_a_key_none_is_sent() -> None:
+    reading = connect_qdrant_rest(load_settings(qdrant_url="http://qdrant", qdrant_api_key=None))
+    assert "api-key" not in reading._client.headers
+    await reading.close()
