@@ -108,7 +108,8 @@ class Reader:
         stale = await self._stream.claim_stale(self._consumer, self._lease_ms, self._old.count)
         if stale:
             log.info("entries taken over", entries=len(stale))
-        if len(stale) < self._old.count:
+        # Fewer than asked for may be caution, with more behind them.
+        if not stale:
             self._claim_at = time.monotonic() + self._claim_interval
         self._old.note(len(stale))
         return stale

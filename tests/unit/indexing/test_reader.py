@@ -71,6 +71,14 @@ async def test_what_was_delivered_before_is_taken_one_by_one_at_first() -> None:
     assert [count for source, count in stream.calls if source == "stale"] == [1, 2, 4, 8]
 
 
+async def test_claims_go_on_at_once_while_there_is_something_to_claim() -> None:
+    stream = Stream(stale=5, new=1)
+    subject = reader(stream)
+    for _ in range(4):
+        await subject.read()
+    assert stream.calls == [("own", 1), *[("stale", n) for n in (1, 2, 4, 4)], ("new", 16)]
+
+
 async def test_new_entries_are_taken_in_growing_numbers_while_there_are_many() -> None:
     stream = Stream(new=16 + 32 + 64 + 5)
     subject = reader(stream)
