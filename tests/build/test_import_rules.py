@@ -15,6 +15,8 @@ ML = {
     "scipy",
     "sklearn",
     "onnxruntime",
+    "fasttext",
+    "navec",
 }
 
 
@@ -81,6 +83,8 @@ def test_the_api_side_never_imports_the_worker() -> None:
         "api",
         "explanations",
         "retrieval",
+        "reconciliation",
+        "cli",
         "content",
         "stores",
         "settings",
@@ -90,6 +94,14 @@ def test_the_api_side_never_imports_the_worker() -> None:
 
 
 def test_lower_packages_do_not_import_higher_ones() -> None:
-    order = ["settings", "telemetry", "stores", "retrieval", "explanations", "api"]
+    order = [
+        "settings",
+        "telemetry",
+        "stores",
+        "retrieval",
+        "reconciliation",
+        "explanations",
+        "api",
+    ]
     for place, package in enumerate(order):
         assert not service_imports(package) & set(order[place + 1 :]), package

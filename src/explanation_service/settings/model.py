@@ -136,8 +136,14 @@ class Settings(BaseSettings):
     embedding_max_batch_tokens: int = Field(
         512, ge=32, le=65_536, description="a whole number from 32 to 65536"
     )
+    embedding_backend: Literal["torch", "onnx", "onnx-int8"] = Field(
+        "torch", description="torch, onnx or onnx-int8"
+    )
     fasttext_model_path: Path | None = Field(None, description="the path of a file")
     worker_role: Literal["all", "index", "query"] = Field("all", description="all, index or query")
+    reconcile_interval_seconds: int = Field(
+        3600, ge=0, le=2_592_000, description="a whole number from 0 to 2592000"
+    )
     search_budget_ms: int = Field(
         200, ge=1, le=10_000, description="a whole number from 1 to 10000"
     )

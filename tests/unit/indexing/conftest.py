@@ -113,6 +113,15 @@ class Repository:
         self.stored[template_id] = StoredTemplate(template_id, template, version, body is None, now)
         return version
 
+    def edit_directly(self, template_id: str, body: str) -> bool:
+        """As with mongosh: version and time stay. False where there is nothing to edit."""
+        before = self.stored.get(template_id)
+        if before is None or before.template is None:
+            return False
+        edited = before.template.model_copy(update={"body": body})
+        self.stored[template_id] = replace(before, template=edited)
+        return True
+
     async def get_many(self, template_ids: Sequence[str]) -> dict[str, StoredTemplate]:
         await self._steps.pause()
         self.reads += 1

@@ -260,3 +260,16 @@ async def test_what_was_not_embedded_before_the_stop_is_handed_back(
         "2-0": (True, 1),
     }
     assert len(bench.life.in_hand) == 0 and bench.stream.failures == {}
+
+
+async def test_a_direct_edit_that_keeps_its_version_is_not_lost_while_the_template_is_written(
+    bench: SimpleNamespace,
+) -> None:
+    write(bench, "x", BODIES[0])
+    plans = await prepared(bench, bench.life)
+    assert bench.repository.edit_directly("x", "Исправлено мимо службы.")
+    bench.stream.publish("x", version=1)
+    bench.life.in_hand.admit(await bench.life.intake.sort_out(bench.stream.hand_out(1)))
+    await finish(bench.life, plans)
+    assert bench.stream.pending == {}
+    assert bench.index.texts() == {"x": "1:Исправлено мимо службы."}
