@@ -9,6 +9,9 @@ hundred is poison: the model fails at it, some kill the worker, some are no even
 point of the index is compared with the rule book. Exit code 1 when anything is wrong with it, a
 fault was never recovered from, or a worker ended by itself.
 
+Nothing compares the rule book with the index meanwhile (RECONCILE_INTERVAL_SECONDS is 0), for that
+would mend what the workers broke.
+
 The servers are the embedded ones, each its own process; the workers are the shipped worker around a
 toy model that sleeps, since loading the real one takes longer than a worker lives here. `--model
 DIR` takes the shipped program with a real model instead: give it fewer kills (`--kill-every 30`).
@@ -29,7 +32,7 @@ from bench.chaos_run import ChaosRun, Options
 from bench.toy_model import ToyModel
 from bench.worker_processes import real_kind, toy_kind
 from explanation_service.cli.progress import Progress
-from explanation_service.indexing.encoder import Encoder
+from explanation_service.indexing.backends.torch import TorchEncoder
 from explanation_service.indexing.model_directory import ModelSource
 from explanation_service.standalone.terminal import Terminal
 from explanation_service.telemetry.logging import configure_logging
@@ -61,7 +64,7 @@ def read_options() -> Options:
         seed=given.seed,
         timing=Timing(**{name: getattr(given, name) for name in vars(Timing())}),
         kind=toy_kind(SECONDS_PER_TEXT, given.lease) if toy else real_kind(directory),
-        encoder=ToyModel if toy else lambda: Encoder(ModelSource(directory.name, directory)),
+        encoder=ToyModel if toy else lambda: TorchEncoder(ModelSource(directory.name, directory)),
         vectors=toy,
     )
 

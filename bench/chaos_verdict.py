@@ -11,8 +11,8 @@ import httpx
 from bench.chaos_edits import MARK, Ledger
 from explanation_service.content.template import Template, TemplateDraft
 from explanation_service.indexing.chunker import Chunker, normalise_body
-from explanation_service.indexing.content_hash import content_hash
 from explanation_service.indexing.encoder import PassageEncoder
+from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.stores.dead_letters import DeadLetter
 from explanation_service.stores.vector_layout import DENSE
 

@@ -151,6 +151,8 @@ class WorkerProcess:
                 "WORKER_HOST": "127.0.0.1",
                 "WORKER_PORT": str(self.port),
                 "WORKER_ROLE": "all",
+                # It would mend what a worker broke before anybody sees it.
+                "RECONCILE_INTERVAL_SECONDS": "0",
                 "LOG_LEVEL": "INFO",
                 **self._kind.environment,
             },
