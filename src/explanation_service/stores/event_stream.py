@@ -11,6 +11,7 @@ from explanation_service.stores.dead_letter_writer import DeadLetterWriter
 from explanation_service.stores.errors import GroupMissing, StoreRejected
 from explanation_service.stores.records import Delivery, StreamStatus
 from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, run, translated_errors
+from explanation_service.stores.suspicion import together
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_skipped_total
 
@@ -113,13 +114,17 @@ class EventStream:
     async def read_own_pending(self, consumer: str, after: str, count: int) -> list[Delivery]:
         """Entries that this consumer had and did not acknowledge, with ids above `after` ("0").
 
-        Reading them counts as a delivery. Entries that were deleted meanwhile are acknowledged.
-        An empty answer means that there are no more.
+        Reading them counts as a delivery; the more often they were, the fewer come at once (see
+        stores.suspicion). Entries that were deleted meanwhile are acknowledged. An empty answer
+        means that there are no more.
         """
         while True:
+            _, allowed = await self._pending(f"({after}", count, consumer)
+            if not allowed:
+                return []
             with translated_errors():
                 reply: Any = await self._redis.xreadgroup(
-                    self.group, consumer, {self.name: after}, count=count
+                    self.group, consumer, {self.name: after}, count=allowed
                 )
             rows = _entries(reply)
             found = await self._with_counts(await self._without_deleted(rows))
@@ -128,9 +133,12 @@ class EventStream:
             after = rows[-1][0]
 
     async def claim_stale(self, consumer: str, min_idle_ms: int, count: int) -> list[Delivery]:
-        """Take over up to `count` entries that no consumer has touched for `min_idle_ms`."""
-        first = await self._first_stale(min_idle_ms)
-        if first is None:
+        """Take over up to `count` entries that no consumer has touched for `min_idle_ms`; the more
+        often they were delivered, the fewer at once (see stores.suspicion)."""
+        # One command where there is none: XAUTOCLAIM looks at 10 entries for each that is asked
+        # for, so that alone it takes 77 commands to find nothing among 768.
+        first, count = await self._pending("-", count, idle=min_idle_ms)
+        if not count:
             return []
         rows: list[_Entry] = []
         cursor = first
@@ -153,14 +161,16 @@ class EventStream:
                 break
         return await self._with_counts(await self._without_deleted(rows))
 
-    async def _first_stale(self, min_idle_ms: int) -> str | None:
-        """The lowest id that is stale. One command: XAUTOCLAIM looks at 10 entries for each that
-        is asked for, so that alone it takes 77 commands to find nothing among 768."""
+    async def _pending(
+        self, start: str, count: int, consumer: str | None = None, idle: int | None = None
+    ) -> tuple[str, int]:
+        """The first of these pending entries, and how many from it on may be delivered at once."""
         with translated_errors():
-            rows = await self._redis.xpending_range(
-                self.name, self.group, "-", "+", 1, idle=min_idle_ms
+            rows: list[Any] = await self._redis.xpending_range(
+                self.name, self.group, start, "+", count, consumer, idle
             )
-        return str(rows[0]["message_id"]) if rows else None
+        first = str(rows[0]["message_id"]) if rows else ""
+        return first, together(int(row["times_delivered"]) for row in rows)
 
     async def renew(self, consumer: str, ids: Sequence[str]) -> list[str]:
         """Prolong the leases of entries in hand; the answer has those that are still ours."""
@@ -238,6 +248,12 @@ class EventStream:
         """Figures of the stream and the group; zero where they are missing."""
         with translated_errors():
             return await stream_upkeep.status(self._redis, self.name, self.group, self.dead_name)
+
+    async def unread_each(self, active_ms: int) -> int | None:
+        """Entries that nobody has had, for each consumer that was seen within `active_ms`; None
+        for a lone consumer, and where Redis cannot tell (an unread entry was deleted)."""
+        with translated_errors():
+            return await stream_upkeep.unread_each(self._redis, self.name, self.group, active_ms)
 
     async def _without_deleted(self, rows: list[_Entry]) -> list[_Entry]:
         """Acknowledge entries whose fields are gone (XDEL, XTRIM): they come back as nil."""
