@@ -8,11 +8,12 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from explanation_service.api.schemas.problem import FieldFault, Problem
-from explanation_service.content.rule_book import TemplateNotFound
+from explanation_service.content.rule_book import PreconditionFailed, TemplateNotFound
 from explanation_service.stores.errors import StoreRejected, StoreUnavailable
 from explanation_service.telemetry import request_context
 from explanation_service.telemetry.logging import get_logger
@@ -32,8 +33,11 @@ _CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     409: "conflict",
+    412: "precondition_failed",
     413: "body_too_large",
+    415: "unsupported_media_type",
     422: "validation_failed",
     429: "too_many_requests",
     500: "internal_error",
@@ -71,13 +75,13 @@ def problem(
     **members: Any,
 ) -> ProblemResponse:
     """The answer for an error; `members` are further members of the document."""
-    content = {**_document(status, detail, code).model_dump(exclude_none=True), **members}
+    content = {**new_problem(status, detail, code).model_dump(exclude_none=True), **members}
     return ProblemResponse(content, status, dict(headers or {}))
 
 
 def internal_problem() -> Problem:
     """The document for an error that nobody foresaw; the log has the rest."""
-    return _document(500, "Something went wrong here; the log has it under this request id.")
+    return new_problem(500, "Something went wrong here; the log has it under this request id.")
 
 
 def internal_error() -> ProblemResponse:
@@ -85,7 +89,8 @@ def internal_error() -> ProblemResponse:
     return ProblemResponse(internal_problem().model_dump(exclude_none=True), 500)
 
 
-def _document(status: int, detail: str, code: str | None = None) -> Problem:
+def new_problem(status: int, detail: str, code: str | None = None) -> Problem:
+    """The document itself."""
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -102,6 +107,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         HTTPException: _on_http_exception,
         RequestValidationError: _on_invalid_request,
         TemplateNotFound: _on_template_not_found,
+        PreconditionFailed: _on_precondition_failed,
         StoreUnavailable: _on_store_unavailable,
         StoreRejected: _on_store_rejected,
     }
@@ -119,7 +125,18 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
         405: f"{request.url.path} does not take {request.method}.",
     }
     detail = details.get(error.status_code, str(error.detail))
-    return problem(error.status_code, detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed_methods(request) or headers.get("Allow", "GET")
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _allowed_methods(request: Request) -> str:
+    """The methods of all routes with this path; the router names those of the first alone."""
+    routes: list[APIRoute] = request.app.state.routes
+    path = request.scope["path"]
+    matching = [one for one in routes if one.path_regex.match(path)]
+    return ", ".join(sorted({method for one in matching for method in one.methods or ()}))
 
 
 async def _on_invalid_request(_request: Request, error: RequestValidationError) -> Response:
@@ -137,6 +154,11 @@ async def _on_invalid_request(_request: Request, error: RequestValidationError) 
 
 async def _on_template_not_found(_request: Request, error: TemplateNotFound) -> Response:
     return problem(404, str(error), code="template_not_found")
+
+
+async def _on_precondition_failed(_request: Request, error: PreconditionFailed) -> Response:
+    headers = {} if error.version is None else {"ETag": f'"{error.version}"'}
+    return problem(412, str(error), headers=headers)
 
 
 async def _on_store_unavailable(_request: Request, error: StoreUnavailable) -> Response:

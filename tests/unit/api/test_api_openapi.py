@@ -35,6 +35,7 @@ def test_every_route_is_there(document):
         "GET /v1/templates/{template_id}",
         "PUT /v1/templates/{template_id}",
         "DELETE /v1/templates/{template_id}",
+        "POST /v1/templates:import",
         "GET /health",
         "GET /health/ready",
     }
