@@ -45,6 +45,24 @@ _CODES = {
 }
 
 
+# For the OpenAPI document.
+_EXAMPLES = {
+    400: "There was an error parsing the body",
+    401: "This API key is not known.",
+    403: "This needs one of the keys in ADMIN_API_KEYS.",
+    404: "There is no template spelling-checked-root-vowels.",
+    408: "The body did not come to its end within 30 s.",
+    409: "The first request with this Idempotency-Key is under way.",
+    412: "Template spelling-checked-root-vowels is at version 4.",
+    413: "A body may have at most 1048576 bytes.",
+    415: "The body must be JSON Lines, sent as application/x-ndjson.",
+    422: "body.query: String should have at least 1 character.",
+    429: "Too many requests; the next one is welcome in 2 s.",
+    500: "Something went wrong here; the log has it under this request id.",
+    503: "qdrant is unavailable; try again later.",
+}
+
+
 class ProblemResponse(JSONResponse):
     """A problem document."""
 
@@ -179,11 +197,20 @@ async def _on_store_rejected(_request: Request, error: StoreRejected) -> Respons
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can fail with these statuses, for OpenAPI."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status in statuses
+    return {status: problem_response(status) for status in statuses}
+
+
+def problem_response(status: int, schema: str = "Problem") -> dict[str, Any]:
+    """One of them, with an example; `schema` is the name of the document's model."""
+    example = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _EXAMPLES[status],
+        "code": _CODES[status],
+        "request_id": "0b1f6d6f3a6c4f0f9a4f2c6d8e7a5b43",
     }
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    if schema == "Problem":
+        content["example"] = example
+    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: content}}

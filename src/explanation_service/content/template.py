@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 TEMPLATE_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
@@ -22,7 +23,13 @@ def _in_utc(moment: datetime) -> datetime:
 
 TemplateId = Annotated[str, Field(pattern=TEMPLATE_ID_PATTERN)]
 UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
-Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_not_blank)]
+# For the OpenAPI document; Python's own idea of white space decides.
+_NOT_BLANK: JsonDict = {"pattern": r"\S"}
+Tag = Annotated[
+    str,
+    Field(min_length=1, max_length=64, json_schema_extra=_NOT_BLANK),
+    AfterValidator(_not_blank),
+]
 
 
 class TemplateDraft(BaseModel):
@@ -30,8 +37,16 @@ class TemplateDraft(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    title: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_not_blank)]
-    body: Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_not_blank)]
+    title: Annotated[
+        str,
+        Field(min_length=1, max_length=300, json_schema_extra=_NOT_BLANK),
+        AfterValidator(_not_blank),
+    ]
+    body: Annotated[
+        str,
+        Field(min_length=1, max_length=100_000, json_schema_extra=_NOT_BLANK),
+        AfterValidator(_not_blank),
+    ]
     topic: Annotated[str, Field(max_length=100)] | None = None
     exam: Annotated[str, Field(max_length=100)] | None = None
     tags: Annotated[tuple[Tag, ...], Field(max_length=32)] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic.config import JsonDict
 
 MAX_TEXT = 4000
 
@@ -20,8 +21,13 @@ def blank_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+# For the OpenAPI document; Python's own idea of white space decides.
+NOT_BLANK: JsonDict = {"pattern": r"\S"}
+
 Text: TypeAlias = Annotated[
-    str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_not_blank)
+    str,
+    Field(min_length=1, max_length=MAX_TEXT, json_schema_extra=NOT_BLANK),
+    AfterValidator(_not_blank),
 ]
 Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Tags: TypeAlias = Annotated[list[Tag], Field(max_length=32)]

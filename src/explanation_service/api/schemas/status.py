@@ -59,7 +59,19 @@ class ReindexRequest(BaseModel):
     """Either some templates or all of them."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"template_ids": ["spelling-checked-root-vowels"]}}
+        json_schema_extra={
+            "example": {"template_ids": ["spelling-checked-root-vowels"]},
+            "oneOf": [
+                {
+                    "required": ["template_ids"],
+                    "properties": {"template_ids": {"type": "array"}, "all": {"const": False}},
+                },
+                {
+                    "required": ["all"],
+                    "properties": {"template_ids": {"type": "null"}, "all": {"const": True}},
+                },
+            ],
+        }
     )
 
     template_ids: Annotated[list[TemplateId], Field(min_length=1, max_length=1000)] | None = None
