@@ -131,6 +131,30 @@ embed_skipped_total = Counter(
     ("reason",),
     registry=REGISTRY,
 )
+embed_relayed_total = Counter(
+    "embed_relayed_total",
+    "Events made for changes that others wrote into MongoDB, by how they were learnt: "
+    "change_stream, polling",
+    ("source",),
+    registry=REGISTRY,
+)
+embed_relay_leader = Gauge(
+    "embed_relay_leader", "1 on the worker that relays changes and reconciles", registry=REGISTRY
+)
+embed_reconcile_findings_total = Counter(
+    "embed_reconcile_findings_total",
+    "Templates that differed between rule book and index: missing, stale, orphaned, incomplete",
+    ("kind",),
+    registry=REGISTRY,
+)
+embed_reconcile_last_success_timestamp_seconds = Gauge(
+    "embed_reconcile_last_success_timestamp_seconds",
+    "When this worker last compared all of rule book and index; 0 for never",
+    registry=REGISTRY,
+)
+embed_reconcile_duration_seconds = Gauge(
+    "embed_reconcile_duration_seconds", "How long that comparison took", registry=REGISTRY
+)
 embed_model_info = Info(
     "embed_model", "The model that is loaded: model, revision", registry=REGISTRY
 )

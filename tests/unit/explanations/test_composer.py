@@ -33,6 +33,7 @@ def test_all_parts_in_their_order():
         "Букву в корне проверяют ударением. Проверочное слово подбирают по смыслу.",
         "Дан ответ «вада», а правильный ответ — «вода». "
         "Различие в написании: вместо «а» нужно «о».",
+        "Про «вода» в правиле сказано: «вода — воды».",
         "Примеры из правила:\n— вода — воды, трава — травы.",
         "Типичная ошибка — проверять другим корнем.",
         "Близкие правила: «Чередование».",
@@ -83,6 +84,22 @@ def test_marks_of_markdown_are_left_out():
     assert "#" not in text and "**" not in text
 
 
+def test_the_words_in_which_pupils_ask_are_for_the_search_alone():
+    rule = passage(
+        "Т",
+        "Пишите слитно.\n\nНапример: «нехотя».\n\n"
+        "О чём спрашивают: слитно ли, например «нехотя».\n\nИсключений нет.",
+    )
+    text = compose(ASK, [rule])
+    assert "О чём спрашивают" not in text and "слитно ли" not in text
+    assert "Пишите слитно. Исключений нет." in text
+    assert "— «нехотя»." in text
+
+
+def test_a_passage_of_nothing_but_such_words_is_still_shown():
+    assert "слитно ли" in compose(ASK, [passage("Т", "О чём спрашивают: слитно ли.")])
+
+
 @pytest.mark.parametrize("text", ["Например: вода.", "Примеры:", "—", "а" * 5000])
 def test_odd_passages_still_make_an_explanation(text):
     assert compose(ASK, [passage("Правило", text)]).endswith(ORIGIN)
@@ -94,4 +111,5 @@ def test_every_rule_of_the_sample_book_is_stated():
         parts = compose(ASK, [passage(rule["title"], rule["body"], rule["id"])]).split("\n\n")
         assert rule["title"].rstrip(".") in parts[0]
         assert 30 <= len(parts[1]) <= 600
+        assert not any("О чём спрашивают" in part for part in parts)
         assert parts[-1] == ORIGIN
