@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from fastapi import Header
 
@@ -33,12 +33,8 @@ IfNoneMatch: TypeAlias = Annotated[
     ),
 ]
 CreateOnly: TypeAlias = Annotated[
-    str | None,
-    Header(
-        alias="If-None-Match",
-        pattern=r"^\*$",
-        description="*: only if there is no such template yet",
-    ),
+    Literal["*"] | None,
+    Header(alias="If-None-Match", description="*: only if there is no such template yet"),
 ]
 
 

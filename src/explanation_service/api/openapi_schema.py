@@ -54,6 +54,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     _add_common_answers(document)
+    _parameters_are_not_null(document)
     # FastAPI's own form of a 422, which is never sent.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -84,3 +85,15 @@ def _add_common_answers(document: dict[str, Any]) -> None:
                     name: {"description": text, "schema": {"type": "string"}}
                     for name, text in names.items()
                 }
+
+
+def _parameters_are_not_null(document: dict[str, Any]) -> None:
+    """An optional parameter is left out; in a header or an address there is no null."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                schema = parameter["schema"]
+                kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+                if len(kinds) == 1:
+                    del schema["anyOf"]
+                    schema.update(kinds[0])

@@ -51,7 +51,7 @@ _BODY: dict[str, Any] = {
         "description": "One template a line, its `id` among the fields",
         "content": {
             MEDIA_TYPE: {
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": r"\S"},
                 "example": json.dumps(LINE_EXAMPLE, ensure_ascii=False) + "\n",
             }
         },
@@ -103,6 +103,8 @@ async def import_templates(
             headers=error.headers,
             report=report.in_order().model_dump(),
         )
+    if not report.lines:
+        raise ApiProblem(422, "body: holds no line.")
     return report.in_order()
 
 

@@ -180,8 +180,13 @@ async def test_other_media_types_are_refused(client, content_type, status):
 async def test_it_takes_an_admin_key(connect):
     client = await connect(api_keys="r", admin_api_keys="a")
     for key, status in (("r", 403), ("x", 401), ("a", 200)):
-        headers = {"X-API-Key": key}
-        assert (await client.post(PATH, content=b"", headers=headers)).status_code == status
+        answer = await client.post(PATH, content=line("a").encode(), headers={"X-API-Key": key})
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("body", ["", "\n \r\n"])
+async def test_a_body_without_a_line(client, body):
+    assert (await send(client, body)).status_code == 422
 
 
 async def test_lines_of_a_body_as_it_comes_in():

@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic.config import JsonDict
+
+from explanation_service.content.template import NOT_BLANK_SCHEMA, not_blank
 
 MAX_TEXT = 4000
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must hold more than white space")
-    return text
 
 
 def blank_is_none(value: Any) -> Any:
@@ -21,13 +16,10 @@ def blank_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-# For the OpenAPI document; Python's own idea of white space decides.
-NOT_BLANK: JsonDict = {"pattern": r"\S"}
-
 Text: TypeAlias = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_TEXT, json_schema_extra=NOT_BLANK),
-    AfterValidator(_not_blank),
+    Field(min_length=1, max_length=MAX_TEXT, json_schema_extra=NOT_BLANK_SCHEMA),
+    AfterValidator(not_blank),
 ]
 Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Tags: TypeAlias = Annotated[list[Tag], Field(max_length=32)]

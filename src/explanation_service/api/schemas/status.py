@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from explanation_service.content.template import TemplateId
 
@@ -75,7 +75,7 @@ class ReindexRequest(BaseModel):
     )
 
     template_ids: Annotated[list[TemplateId], Field(min_length=1, max_length=1000)] | None = None
-    all: bool = False
+    all: StrictBool = False
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -13,7 +13,7 @@ class ImportedLine(BaseModel):
     """What became of one line."""
 
     line: Annotated[int, Field(ge=1, description="Number of the line, from 1; empty ones count")]
-    id: Annotated[str | None, Field(description="Null when the line is no template")]
+    id: Annotated[str | None, Field(description="Null when the line is no template")] = None
     outcome: Literal["created", "updated", "unchanged", "failed"]
     reason: Annotated[str | None, Field(description="Why it failed")] = None
 
@@ -33,7 +33,6 @@ class ImportReport(BaseModel):
                     {"line": 1, "id": "spelling-checked-root-vowels", "outcome": "created"},
                     {
                         "line": 2,
-                        "id": None,
                         "outcome": "failed",
                         "reason": "title: field is missing",
                     },
