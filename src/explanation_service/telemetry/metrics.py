@@ -113,6 +113,12 @@ embed_padding_ratio = Histogram(
     buckets=_RATIO_BUCKETS,
     registry=REGISTRY,
 )
+embed_cut_texts_total = Counter(
+    "embed_cut_texts_total",
+    "Texts of which the model did not get the end: title, passage, query",
+    ("kind",),
+    registry=REGISTRY,
+)
 embed_stream_lag = Gauge(
     "embed_stream_lag", "Entries of the stream not yet delivered to the group", registry=REGISTRY
 )

@@ -29,6 +29,7 @@ NAMES = {
     "embed_reconcile_findings_total",
     "embed_reconcile_last_success_timestamp_seconds",
     "embed_reconcile_duration_seconds",
+    "embed_cut_texts_total",
     "embed_model_info",
     "embed_worker_ready",
 }
