@@ -25,7 +25,9 @@ def test_every_setting_is_in_it_with_what_it_means() -> None:
 
 
 def test_a_row_says_all_of_a_setting() -> None:
-    example = "# The first\n# of all\nAPI_PORT=81\n\n# Not of this one\n\n# Whether | or\nAPI_KEYS=\n"
+    example = (
+        "# The first\n# of all\nAPI_PORT=81\n\n# Not of this one\n\n# Whether | or\nAPI_KEYS=\n"
+    )
     lines = table(example).splitlines()
     assert lines[2:] == [
         "| `API_PORT` | `81` | The first of all | a whole number from 1 to 65535 |",
