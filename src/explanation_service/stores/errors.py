@@ -36,6 +36,10 @@ class StoreRejected(StoreError):
         self.detail = detail
 
 
+class ConditionFailed(StoreError):
+    """A template is not in the state that its writer asked for; nothing was written."""
+
+
 class ModelMismatch(StoreError):
     """The collection in use holds vectors of another model than the one that is loaded."""
 

@@ -119,4 +119,4 @@ async def pages(
 async def _page(
     repository: TemplateRepository, patience: Patience, after: str, size: int
 ) -> Sequence[StoredTemplate]:
-    return await patience.through(lambda: repository.page(after, size))
+    return await patience.through(lambda: repository.stored_page(after, size))

@@ -58,7 +58,7 @@ class Repository:
             for one, title in sorted(titles.items())
         ]  # fmt: skip
 
-    async def page(self, after: str, limit: int) -> list[StoredTemplate]:
+    async def stored_page(self, after: str, limit: int) -> list[StoredTemplate]:
         return [one for one in self.stored if one.id > after][:limit]
 
 
