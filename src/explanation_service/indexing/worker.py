@@ -16,7 +16,7 @@ from explanation_service.indexing.encoder import Encoder, PassageEncoder
 from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
-from explanation_service.indexing.housekeeping import keep_house, watch_index
+from explanation_service.indexing.housekeeping import keep_house, watch_index, watch_stream
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
 from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
@@ -111,6 +111,7 @@ class Worker:
             main.append(self._index(connections, encoder, thread))
         else:
             self.readiness.index_is_there()
+            parts.append(watch_stream(connections.stream))
         await _run_together(main, parts)
 
     async def _index(

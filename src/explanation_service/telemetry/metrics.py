@@ -17,11 +17,18 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from explanation_service.telemetry.memory_limit import memory_limit_bytes
+
 # A registry of our own: tests and the legacy mode (worker inside the API) share no global state
 # with whatever else a library registers.
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
+# Beside process_resident_memory_bytes, which ProcessCollector counts; infinite without a limit.
+process_memory_limit_bytes = Gauge(
+    "process_memory_limit_bytes", "Memory that the cgroup allows this process", registry=REGISTRY
+)
+process_memory_limit_bytes.set(memory_limit_bytes())
 
 # Seconds. The request path lives between 5 ms and the language model's 2 s; freshness (event to
 # searchable) between 0.1 s and the minutes after an outage.
@@ -113,6 +120,12 @@ embed_padding_ratio = Histogram(
     buckets=_RATIO_BUCKETS,
     registry=REGISTRY,
 )
+embed_cut_texts_total = Counter(
+    "embed_cut_texts_total",
+    "Texts of which the model did not get the end: title, passage, query",
+    ("kind",),
+    registry=REGISTRY,
+)
 embed_stream_lag = Gauge(
     "embed_stream_lag", "Entries of the stream not yet delivered to the group", registry=REGISTRY
 )
@@ -130,6 +143,30 @@ embed_skipped_total = Counter(
     "Entries that needed no embedding, by reason (unchanged, stale, entry_deleted, ...)",
     ("reason",),
     registry=REGISTRY,
+)
+embed_relayed_total = Counter(
+    "embed_relayed_total",
+    "Events made for changes that others wrote into MongoDB, by how they were learnt: "
+    "change_stream, polling",
+    ("source",),
+    registry=REGISTRY,
+)
+embed_relay_leader = Gauge(
+    "embed_relay_leader", "1 on the worker that relays changes and reconciles", registry=REGISTRY
+)
+embed_reconcile_findings_total = Counter(
+    "embed_reconcile_findings_total",
+    "Templates that differed between rule book and index: missing, stale, orphaned, incomplete",
+    ("kind",),
+    registry=REGISTRY,
+)
+embed_reconcile_last_success_timestamp_seconds = Gauge(
+    "embed_reconcile_last_success_timestamp_seconds",
+    "When this worker last compared all of rule book and index; 0 for never",
+    registry=REGISTRY,
+)
+embed_reconcile_duration_seconds = Gauge(
+    "embed_reconcile_duration_seconds", "How long that comparison took", registry=REGISTRY
 )
 embed_model_info = Info(
     "embed_model", "The model that is loaded: model, revision", registry=REGISTRY
