@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.monitoring.rules import CONFIGURATIONS, DASHBOARDS, RULES, questions
+from tests.kubernetes.manifests import of_kind
+from tests.monitoring.rules import CONFIGURATIONS, DASHBOARDS, RULES, questions, unknown_names
 
 CASES = sorted(Path("tests/monitoring/promtool").glob("*.yml"))
 
@@ -77,6 +78,19 @@ def test_alerts_fire_when_they_should_and_only_then(promtool: Promtool, path: Pa
 def test_questions_of_a_dashboard(promtool: Promtool, tmp_path: Path, path: Path) -> None:
     asked = questions(path)
     assert len(asked) > 5
+    rules = tmp_path / "questions.yml"
+    rules.write_text(as_rules(asked))
+    promtool("check", "rules", str(rules))
+
+
+def test_questions_that_scale_workers(promtool: Promtool, tmp_path: Path) -> None:
+    asked = [
+        trigger["metadata"]["query"]
+        for scaled in of_kind("ScaledObject").values()
+        for trigger in scaled["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    assert asked and unknown_names(asked) == []
     rules = tmp_path / "questions.yml"
     rules.write_text(as_rules(asked))
     promtool("check", "rules", str(rules))
