@@ -13,65 +13,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 
 from explanation_service.content.rule_book import RuleBook
 from explanation_service.content.template import TemplateDraft
 from explanation_service.indexing import housekeeping
 from explanation_service.indexing.connections import Connections, connect
+from explanation_service.indexing.reader import CLAIM_INTERVAL
 from explanation_service.indexing.worker import Worker
 from explanation_service.settings import Settings
 from explanation_service.standalone.ports import free_ports
 from explanation_service.standalone.program import python_environment
+from explanation_service.stores import consumer_janitor
+from explanation_service.stores.dead_letters import DeadLetters
 from explanation_service.stores.errors import CollectionMissing
-from explanation_service.stores.records import EmbeddingModelInfo
+from explanation_service.stores.records import SearchFilters
 from explanation_service.telemetry.metrics import REGISTRY
-
-POISON = "ЯД"
-
-
-class ToyEncoder:
-    """A token is a word, its vector a hash of its words; a text with POISON fails."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.info = EmbeddingModelInfo("toy", "r1", 8, 64)
-        self.seconds = seconds
-        self.texts = 0
-
-    def passage_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[1, *(self._id(word) for word in text.split())][:64] for text in texts]
-
-    query_ids = passage_ids
-
-    def _id(self, word: str) -> int:
-        return 666 if word == POISON else 2 + sum(map(ord, word)) % 500
-
-    def token_spans(self, text: str) -> list[tuple[int, int]]:
-        spans, at = [], 0
-        for word in text.split():
-            start = text.index(word, at)
-            at = start + len(word)
-            spans.append((start, at))
-        return spans
-
-    def embed(
-        self, ids: Sequence[Sequence[int]], between_layers: Callable[[], None] | None = None
-    ) -> Any:
-        if any(666 in row for row in ids):
-            raise RuntimeError("poison")
-        self.texts += len(ids)
-        time.sleep(self.seconds * len(ids))
-        vectors = np.zeros((len(ids), 8), dtype=np.float32)
-        for at, row in enumerate(ids):
-            for token in row:
-                vectors[at, token % 8] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+from tests.integration.toy_encoder import POISON, ToyEncoder
 
 
 def draft(body: str, **fields: Any) -> TemplateDraft:
@@ -105,6 +68,7 @@ class Bench:
         encoder: ToyEncoder | None = None,
         name: str = "w",
         lease: float = 15.0,
+        claim_interval: float | None = None,
         **changes: Any,
     ) -> AsyncIterator[ToyEncoder]:
         encoder = encoder or ToyEncoder()
@@ -116,7 +80,7 @@ class Bench:
         }
         stop = asyncio.Event()
         settings = self.settings.model_copy(update=changed)
-        worker = Worker(settings, stop, encoder, lease, lease / 4, lease / 4)
+        worker = Worker(settings, stop, encoder, lease, lease / 4, claim_interval or lease / 4)
         task = asyncio.create_task(worker.run())
         try:
             while not worker.readiness.ready:
@@ -149,6 +113,7 @@ class Bench:
         status = await self.stores.stream.status()
         return (
             {key: state.version for key, state in found.items()} == wanted
+            and all(state.exact for state in found.values())
             and sum(state.chunks for state in found.values()) == await self.stores.index.count()
             and status.pending == status.lag == 0
         )
@@ -193,6 +158,36 @@ async def test_unchanged_content_is_not_embedded_again(bench: Bench) -> None:
         assert counted("embed_skipped_total", reason="unchanged") > unchanged
 
 
+async def test_other_labels_are_found_without_embedding(bench: Bench) -> None:
+    async with bench.worker() as encoder:
+        await bench.rule_book.put("x", draft("правило", topic="старая"))
+        await eventually(bench.in_step)
+        before = encoder.texts
+        await bench.rule_book.put("x", draft("правило", topic="новая", tags=("тег",)))
+        await eventually(bench.in_step)
+        assert encoder.texts == before
+    filters = SearchFilters(topic="новая", tags=("тег",))
+    vector = encoder.embed(encoder.passage_ids(["правило"]))[0]
+    assert [hit.version for hit in await bench.stores.index.search(vector, None, filters, 5)] == [2]
+
+
+async def test_the_consumers_of_dead_workers_are_removed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_janitor.ConsumerJanitor.sweep, "__defaults__", (0.0,))
+    monkeypatch.setattr(housekeeping, "TRIM_EVERY", 1)
+    name, group = bench.settings.redis_stream_name, bench.settings.redis_stream_group
+    await bench.stores.stream.ensure_group()
+    await bench.stores.redis.xgroup_createconsumer(name, group, "dead")
+    async with bench.worker(name="w"):
+
+        async def only_one_is_left() -> bool:
+            rows = await bench.stores.redis.xinfo_consumers(name, group)
+            return [row["name"] for row in rows] == ["w"]
+
+        await eventually(only_one_is_left)
+
+
 async def test_edits_deletions_and_drafts(bench: Bench) -> None:
     long_text = " ".join(f"Предложение номер {n} об одном и том же." for n in range(60))
     async with bench.worker():
@@ -229,6 +224,11 @@ async def test_a_poison_event_is_set_aside_after_five_deliveries(bench: Bench) -
 
         await eventually(bad_is_aside, 30)
         assert counted("embed_dead_lettered_total", reason="max_deliveries") == dead + 1
+    name = bench.settings.redis_stream_name
+    (letter,) = await DeadLetters(bench.stores.redis, name).list()
+    assert (letter.reason, letter.deliveries, letter.consumer) == ("max_deliveries", 6, "w")
+    assert letter.fields["entity_id"] == "bad"
+    assert "RuntimeError: poison" in letter.trace and letter.trace.splitlines()[0].endswith(" w")
 
 
 async def test_malformed_entries_are_set_aside_at_once(bench: Bench) -> None:
@@ -316,21 +316,31 @@ class Cable:
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
-        self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
         self.port = 0
+        self.plugged = True
+        self.refused = 0
 
-    async def plug_in(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def pull_out(self) -> None:
-        assert self._server is not None
-        self._server.close()
+    def pull_out(self) -> None:
+        self.plugged = False
         for writer in list(self._open):
             writer.transport.abort()
 
+    def close(self) -> None:
+        self.pull_out()
+        if self._server is not None:
+            self._server.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.plugged:
+            self.refused += 1
+            writer.transport.abort()
+            return
         back, forth = await asyncio.open_connection(*self._target)
         self._open |= {writer, forth}
         await asyncio.gather(_pump(reader, forth), _pump(back, writer))
@@ -349,28 +359,44 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_a_store_that_goes_away_for_a_while_costs_nothing(bench: Bench, setting: str) -> None:
     address = urlsplit(getattr(bench.settings, setting))
     cable = Cable(address.hostname or "", address.port or 0)
-    await cable.plug_in()
+    await cable.start()
     through = address._replace(netloc=f"127.0.0.1:{cable.port}").geturl()
     encoder = ToyEncoder(seconds=0.01)
+    lease = 2.0
+
+    async def at_work() -> bool:
+        return await bench.stores.index.count() > 0
+
+    async def missed() -> bool:
+        return cable.refused >= 2
+
     try:
-        async with bench.worker(encoder, lease=2.0, **{setting: through}):
+        async with bench.worker(encoder, lease=lease, **{setting: through}):
             for number in range(80):
                 await bench.rule_book.put(f"t{number}", draft(f"правило {number}"))
-            await asyncio.sleep(0.2)
-            await cable.pull_out()
-            await asyncio.sleep(3)
+            await eventually(at_work)
+            cable.pull_out()
             await bench.rule_book.put("t0", draft("изменилось тем временем"))
-            await cable.plug_in()
+            await eventually(missed, 30)
+            # Longer than the leases would last by themselves.
+            await asyncio.sleep(1.5 * lease)
+            cable.plugged = True
             await eventually(bench.in_step, 30)
     finally:
-        await cable.pull_out()
+        cable.close()
     assert (await bench.stores.stream.status()).dead_letters == 0
     # Nothing was embedded twice but what was in the encoder's hand.
     assert encoder.texts <= 81 + 32
 
 
 @contextlib.contextmanager
-def worker_process(settings: Settings, model: Path, log: Path) -> Any:
+def worker_process(
+    settings: Settings,
+    log: Path,
+    program: list[str],
+    model: Path | None = None,
+    name: str | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         **python_environment(),
@@ -381,22 +407,24 @@ def worker_process(settings: Settings, model: Path, log: Path) -> Any:
         "MONGODB_DB": settings.mongodb_db,
         "QDRANT_URL": settings.qdrant_url,
         "QDRANT_COLLECTION": settings.qdrant_collection,
-        "EMBEDDING_MODEL_PATH": str(model),
         "WORKER_HOST": "127.0.0.1",
         "WORKER_PORT": str(free_ports(1)[0]),
     }
+    if model is not None:
+        environment["EMBEDDING_MODEL_PATH"] = str(model)
+    if name is not None:
+        environment["REDIS_CONSUMER_NAME"] = name
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "explanation_service.indexing"],
-            env=environment,
-            stderr=errors,
-        )
+        process = subprocess.Popen([sys.executable, *program], env=environment, stderr=errors)
         try:
             yield process
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait(10)
+
+
+REAL = ["-m", "explanation_service.indexing"]
 
 
 def mixed(number: int) -> TemplateDraft:
@@ -412,13 +440,13 @@ async def test_kill_9_in_the_middle_loses_and_doubles_nothing(
     async def half_way() -> bool:
         return await bench.stores.index.count() > 20
 
-    with worker_process(bench.settings, model_directory, tmp_path / "first") as process:
+    with worker_process(bench.settings, tmp_path / "first", REAL, model_directory) as process:
         await eventually(half_way, 120)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     assert (await bench.stores.stream.status()).pending > 0
     await bench.rule_book.delete("t1")
-    with worker_process(bench.settings, model_directory, tmp_path / "second"):
+    with worker_process(bench.settings, tmp_path / "second", REAL, model_directory):
         await eventually(bench.in_step, 180)
     assert (await bench.stores.stream.status()).dead_letters == 0
 
@@ -432,7 +460,7 @@ async def test_sigterm_under_load_ends_within_ten_seconds(
     async def at_work() -> bool:
         return await bench.stores.index.count() > 0
 
-    with worker_process(bench.settings, model_directory, tmp_path / "log") as process:
+    with worker_process(bench.settings, tmp_path / "log", REAL, model_directory) as process:
         await eventually(at_work, 120)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -446,3 +474,32 @@ async def test_sigterm_under_load_ends_within_ten_seconds(
     status_now = await bench.stores.stream.status()
     # What is acknowledged is in the index; the rest is still there for the others.
     assert len(indexed) + status_now.pending + status_now.lag >= 150
+
+
+async def test_sigterm_hands_back_what_a_slow_model_holds(bench: Bench, tmp_path: Path) -> None:
+    program = ["-m", "tests.integration.slow_worker", "120"]
+    with worker_process(bench.settings, tmp_path / "log", program, name="slow") as slow:
+
+        async def all_are_in_its_hand() -> bool:
+            if slow.poll() is not None:
+                raise AssertionError((tmp_path / "log").read_text())
+            status = await bench.stores.stream.status()
+            return status.pending >= 12 and status.lag == 0
+
+        for number in range(12):
+            await bench.rule_book.put(f"t{number}", draft(f"правило {number}"))
+        await eventually(all_are_in_its_hand, 120)
+        async with bench.worker(name="peer", lease=60.0, claim_interval=CLAIM_INTERVAL):
+            started = time.monotonic()
+            slow.send_signal(signal.SIGTERM)
+            status = await asyncio.to_thread(slow.wait, 30)
+            stopped = time.monotonic()
+            # Far less than the peer's lease, which would have to run out for each of them.
+            await eventually(bench.in_step, 30)
+            print(
+                f"SIGTERM to exit: {stopped - started:.2f} s, "
+                f"to the peer's last: {time.monotonic() - stopped:.2f} s more"
+            )
+    assert status == 0, (tmp_path / "log").read_text()
+    assert stopped - started < 10
+    assert (await bench.stores.stream.status()).dead_letters == 0

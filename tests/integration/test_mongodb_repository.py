@@ -78,7 +78,7 @@ async def test_a_deleted_template_leaves_a_tombstone_and_goes_on_counting(
     assert event is not None and (event.op, event.version, event.traceparent) == ("delete", 2, "tp")
     document = await store.database["templates"].find_one({"_id": "a"})
     assert document is not None
-    assert set(document) == {"_id", "version", "deleted", "updated_at", "outbox"}
+    assert set(document) == {"_id", "version", "deleted", "updated_at", "event_at", "outbox"}
     stored = await repository.get("a")
     assert stored is not None and stored.deleted and stored.template is None
     assert stored.version == 2

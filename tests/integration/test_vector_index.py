@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from explanation_service.stores.errors import (
 from explanation_service.stores.records import (
     EmbeddingModelInfo,
     IndexedState,
+    LabelChange,
     PassagePoint,
     SearchFilters,
     SparseVector,
@@ -143,15 +145,77 @@ async def test_a_template_that_shrank_leaves_no_chunks(index: VectorIndex) -> No
     assert (await index.indexed_state(["a"]))["a"] == IndexedState(2, "h2", 2)
 
 
+def labels(template_id: str, version: int, found_hash: str = "h1", **changes: Any) -> LabelChange:
+    values = {"up_to": version, "content_hash": "h1", "topic": "т", "exam": None, "tags": ()}
+    return LabelChange(template_id, found_hash, version=version, **{**values, **changes})
+
+
 async def test_a_version_is_noted_without_touching_the_rest(index: VectorIndex) -> None:
     await index.upsert([point("a", chunk, of=2, topic="т") for chunk in range(2)] + [point("b")])
-    await index.set_version("a", 9)
+    await index.relabel([labels("a", 9)])
     assert await index.indexed_state(["a", "b"]) == {
         "a": IndexedState(9, "h1", 2),
         "b": IndexedState(1, "h1", 1),
     }
     hits = (await index.search([1.0, 0, 0, 0], None, SearchFilters(topic="т"), 5)).dense
     assert [(hit.version, hit.title) for hit in hits] == [(9, "Правило a")]
+
+
+async def test_labels_are_replaced_and_taken_off(index: VectorIndex) -> None:
+    await index.upsert([point("a", chunk, of=2, topic="т", tags=("x",)) for chunk in range(2)])
+    change = labels("a", 2, content_hash="h2", topic=None, exam="ЕГЭ", tags=("y", "z"))
+    await index.relabel([change, labels("unknown", 2)])
+    assert await index.indexed_state(["a"]) == {"a": IndexedState(2, "h2", 2)}
+    (hit,) = await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)
+    assert (hit.topic, hit.exam, hit.tags) == (None, "ЕГЭ", ("y", "z"))
+    assert await found(index, [1.0, 0, 0, 0], None, SearchFilters(topic="т")) == []
+    assert await found(index, [1.0, 0, 0, 0], None, SearchFilters(tags=("z",))) == ["a"]
+    await index.relabel([])
+
+
+async def test_no_version_replaces_a_higher_one(index: VectorIndex) -> None:
+    newest = [point("a", chunk, of=3, version=5) for chunk in range(3)]
+    await index.upsert(newest)
+    state = {"a": IndexedState(5, "h5", 3)}
+    await index.upsert([point("a", chunk, of=2, version=4) for chunk in range(2)])
+    assert await index.indexed_state(["a"]) == state
+    await index.trim("a", 1, up_to=4)
+    await index.delete(["a", "b"], {"a": 4})
+    await index.relabel([labels("a", 4, "h5")])
+    assert await index.indexed_state(["a"]) == state
+    # Another text has come meanwhile than the one that the labels were meant for.
+    await index.relabel([labels("a", 6, "h4")])
+    assert await index.indexed_state(["a"]) == state
+
+
+async def test_a_version_that_was_set_back_can_be_written(index: VectorIndex) -> None:
+    await index.upsert([point("a", version=5), point("b", version=5)])
+    await index.upsert([point("a", version=1), point("b", version=1)], {"a": 5})
+    assert await index.indexed_state(["a", "b"]) == {
+        "a": IndexedState(1, "h1", 1),
+        "b": IndexedState(5, "h5", 1),
+    }
+    await index.delete(["a", "b"], {"a": 5, "b": 4})
+    assert set(await index.indexed_state(["a", "b"])) == {"b"}
+
+
+async def test_the_state_tells_of_halves_and_strays(index: VectorIndex) -> None:
+    await index.upsert([point("half", chunk, of=3, version=1) for chunk in range(3)])
+    await index.upsert([point("half", 2, of=3, version=2)])
+    await index.upsert([point("stray", chunk, of=chunk + 1) for chunk in (0, 4)])
+    await index.upsert([point("lone", 3, of=4)])
+    await index.upsert([point("gap", chunk, of=3) for chunk in (0, 2)])
+    assert await index.indexed_state(["half", "stray", "lone", "gap"]) == {
+        "half": IndexedState(2, "h1", 3, complete=False, exact=False),
+        "stray": IndexedState(1, "h1", 1, complete=True, exact=False),
+        "lone": IndexedState(1, "", 0, complete=False, exact=False),
+        "gap": IndexedState(1, "h1", 3, complete=False, exact=False),
+    }
+
+
+async def test_the_state_of_more_chunks_than_one_request_takes(index: VectorIndex) -> None:
+    await index.upsert([point("long", chunk, of=1200) for chunk in range(1200)])
+    assert await index.indexed_state(["long"]) == {"long": IndexedState(1, "h1", 1200)}
 
 
 async def test_deleted_templates_are_gone(index: VectorIndex) -> None:

@@ -12,8 +12,8 @@ from explanation_service.api.services import Services
 from explanation_service.content.outbox_sweep import sweep_outbox
 from explanation_service.content.rule_book import RuleBook
 from explanation_service.explanations.findings import FindingsService
-from explanation_service.explanations.language_model import create_language_model
 from explanation_service.explanations.service import ExplanationService
+from explanation_service.explanations.yandexgpt.assembly import create_language_model
 from explanation_service.retrieval.query_vectors import QueryVectorSource
 from explanation_service.retrieval.search import SearchService
 from explanation_service.retrieval.served_collection import ServedCollection
@@ -21,9 +21,11 @@ from explanation_service.settings import Settings
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.errors import StoreError
 from explanation_service.stores.event_stream import EventStream
+from explanation_service.stores.explanation_answers import ExplanationAnswers
+from explanation_service.stores.generation_slots import GenerationSlots
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
-from explanation_service.stores.redis import close, connect_redis, ping
+from explanation_service.stores.redis import RedisClient, close, connect_redis, ping
 from explanation_service.stores.vector_search import connect_vector_search
 from explanation_service.telemetry.logging import get_logger
 
@@ -62,12 +64,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         search = SearchService(
             index, served, vectors, settings.search_budget_ms, settings.search_weights
         )
-        explanations = ExplanationService(
-            FindingsService(search, rule_book),
-            create_language_model(settings),
-            system_prompt=settings.yandexgpt_system_prompt,
-            model_timeout_seconds=settings.yandexgpt_timeout_seconds,
-        )
+        explanations = _explanations(settings, redis, FindingsService(search, rule_book))
+        stack.push_async_callback(explanations.close)
         await stack.enter_async_context(
             _running([_ensure_indexes(repository), sweep_outbox(rule_book)])
         )
@@ -82,6 +80,26 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             idempotency=IdempotencyStore(redis),
             probes={"mongodb": mongodb.ping, "redis": partial(ping, redis), "qdrant": index.ping},
         )
+
+
+def _explanations(
+    settings: Settings, redis: RedisClient, findings: FindingsService
+) -> ExplanationService:
+    # The quota is the folder's, whatever model is asked.
+    slots = GenerationSlots(
+        redis, settings.yandexgpt_folder_id or "none", settings.yandexgpt_max_concurrency
+    )
+    # A fresh answer has to be there to be given.
+    keep_seconds = max(settings.explanation_stale_seconds, settings.explanation_cache_seconds)
+    return ExplanationService(
+        findings,
+        create_language_model(settings, slots),
+        system_prompt=settings.yandexgpt_system_prompt,
+        model_timeout_seconds=settings.yandexgpt_timeout_seconds,
+        background_seconds=settings.explanation_background_seconds,
+        fresh_seconds=settings.explanation_cache_seconds,
+        kept=ExplanationAnswers(redis, keep_seconds),
+    )
 
 
 @asynccontextmanager

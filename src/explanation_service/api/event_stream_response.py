@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 MEDIA_TYPE = "text/event-stream"
+
+# Seconds without an event until a comment goes out: proxies break off a connection on which
+# nothing comes, and a client learns early that its own is dead.
+KEEP_ALIVE_SECONDS = 1.0
+_COMMENT = ": keep-alive\n\n"
 
 
 def server_sent_event(name: str, data: BaseModel) -> str:
@@ -22,11 +29,51 @@ def wants_events(accept: str | None) -> bool:
 
 
 def event_stream_response(
-    events: AsyncIterator[str], headers: dict[str, str] | None = None
+    events: AsyncGenerator[str], headers: dict[str, str] | None = None
 ) -> StreamingResponse:
-    """The answer; proxies are told neither to store nor to buffer it."""
-    return StreamingResponse(
+    """The answer; proxies are told neither to store nor to buffer it.
+
+    `events` is closed when the client has gone, wherever it stands then.
+    """
+    return _EventStreamResponse(
         events,
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})},
     )
+
+
+class _EventStreamResponse(StreamingResponse):
+    def __init__(
+        self, events: AsyncGenerator[str], *, media_type: str, headers: dict[str, str]
+    ) -> None:
+        self._events = with_keep_alive(events)
+        super().__init__(self._events, media_type=media_type, headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Starlette leaves a generator that it stopped reading to the garbage collector.
+            await self._events.aclose()
+
+
+async def with_keep_alive(
+    events: AsyncGenerator[str], interval: float = KEEP_ALIVE_SECONDS
+) -> AsyncGenerator[str]:
+    """The events, and a comment after each `interval` seconds without one."""
+    upcoming: asyncio.Task[str] | None = None
+    try:
+        while True:
+            upcoming = asyncio.ensure_future(anext(events))
+            while not (await asyncio.wait({upcoming}, timeout=interval))[0]:
+                yield _COMMENT
+            try:
+                event = upcoming.result()
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        if upcoming is not None and not upcoming.done():
+            upcoming.cancel()
+            await asyncio.wait({upcoming})
+        await events.aclose()

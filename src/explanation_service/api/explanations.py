@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -38,7 +38,8 @@ _STREAM_EXAMPLE = (
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The explanation; as server-sent events passages, delta (several), done",
+        "description": "The explanation; as server-sent events passages, delta (several), done, "
+        "with comments between them where one is long in coming",
         "content": {
             "text/event-stream": {"schema": {"type": "string", "example": _STREAM_EXAMPLE}}
         },
@@ -90,7 +91,7 @@ async def explain(
 
 async def _events(
     first: StreamPart, parts: AsyncGenerator[StreamPart], once: IdempotentRequest
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     async with once, aclosing(parts):
         try:
             yield _event(first)
@@ -118,7 +119,7 @@ def _replay(kept: str, streamed: bool) -> Response:
     return event_stream_response(_replayed_events(kept), headers)
 
 
-async def _replayed_events(kept: str) -> AsyncIterator[str]:
+async def _replayed_events(kept: str) -> AsyncGenerator[str]:
     answer = ExplanationResponse.model_validate_json(kept)
     yield server_sent_event("passages", PassagesEvent.model_validate(answer.model_dump()))
     for piece in split_pieces(answer.explanation):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self, TypeAlias
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, Self, TypeAlias
 from uuid import uuid4
 
 from fastapi import Header
 
 from explanation_service.api.problems import ApiProblem
 from explanation_service.api.security import Principal
-from explanation_service.stores.errors import StoreError
+from explanation_service.stores.errors import StoreError, StoreUnavailable
 from explanation_service.stores.idempotency import Claim, ClaimState, IdempotencyStore
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+
+# asyncio itself holds its tasks weakly.
+_settling: set[asyncio.Task[None]] = set()
+
+# Seconds that Redis may take; the request as a whole has a budget, and can do without.
+_REDIS_SECONDS = 0.25
+# For what comes after the answer is made, at the end of that budget.
+_SETTLE_SECONDS = 0.05
 
 REPLAYED_HEADER = "Idempotency-Replayed"
 
@@ -49,7 +59,7 @@ class IdempotentRequest:
         if key is None:
             return None
         try:
-            claim = await self._store.claim(principal.id, key, request, uuid4().hex)
+            claim = await self._claimed(principal, key, request)
         except StoreError as error:
             log.warning("Idempotency-Key not honoured", why=str(error))
             return None
@@ -74,22 +84,40 @@ class IdempotentRequest:
         """Keep the answer for those who repeat the request."""
         claim, self._claim = self._claim, None
         if claim is not None:
-            try:
-                await self._store.keep(claim, answer)
-            except StoreError as error:
-                log.warning("answer not kept under its Idempotency-Key", why=str(error))
+            await _settled(self._store.keep(claim, answer), "answer not kept")
 
     async def release(self) -> None:
         """Free the key for another try, unless an answer was kept."""
         claim, self._claim = self._claim, None
         if claim is not None:
-            try:
-                await self._store.release(claim)
-            except StoreError as error:
-                log.warning("Idempotency-Key not freed", why=str(error))
+            await _settled(self._store.release(claim), "key not freed")
+
+    async def _claimed(self, principal: Principal, key: str, request: str) -> Claim:
+        try:
+            async with asyncio.timeout(_REDIS_SECONDS) as limit:
+                return await self._store.claim(principal.id, key, request, uuid4().hex)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise StoreUnavailable("redis", "no answer in time") from None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.release()
+
+
+async def _settled(work: Coroutine[Any, Any, None], failure: str) -> None:
+    """Wait for `work` a moment; where that is not enough it goes on beside the answer."""
+
+    async def settle() -> None:
+        try:
+            await work
+        except StoreError as error:
+            log.warning("Idempotency-Key not honoured", what=failure, why=str(error))
+
+    task = asyncio.create_task(settle())
+    _settling.add(task)
+    task.add_done_callback(_settling.discard)
+    await asyncio.wait({task}, timeout=_SETTLE_SECONDS)

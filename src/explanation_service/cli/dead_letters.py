@@ -64,6 +64,9 @@ async def _show(letters: DeadLetters, options: argparse.Namespace) -> None:
         "reason": letter.reason,
         "detail": letter.detail,
         "source_id": letter.source_id,
+        "deliveries": letter.deliveries,
+        "consumer": letter.consumer,
+        "trace": letter.trace.splitlines(),
         "fields": letter.fields,
     }
     print(json.dumps(document, ensure_ascii=False, indent=2))

@@ -7,6 +7,7 @@ event published twice is harmless.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from explanation_service.content.events import ContentEvent
@@ -60,6 +61,16 @@ class RuleBook:
         """Those of the templates that exist, in one round trip."""
         found = await self._repository.get_many(template_ids)
         return {key: stored.template for key, stored in found.items() if stored.template}
+
+    async def current(self, template_ids: Sequence[str]) -> dict[str, Template | None]:
+        """What stands under each id now, in one round trip: None for a rule that was deleted or is
+        a draft; ids that were never used are left out."""
+        found = await self._repository.get_many(template_ids)
+        return {
+            key: stored.template if stored.template and stored.template.status != "draft" else None
+            for key, stored in found.items()
+            if stored.template or stored.deleted
+        }
 
     async def delete(self, template_id: str) -> None:
         """Delete a template; raises TemplateNotFound when there is none (any more)."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 TEMPLATE_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+def is_template_id(text: object) -> bool:
+    """Whether this can be the id of a template; other programs write what they like."""
+    return isinstance(text, str) and re.fullmatch(TEMPLATE_ID_PATTERN, text) is not None
 
 
 def _not_blank(text: str) -> str:

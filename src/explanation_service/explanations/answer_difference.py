@@ -11,15 +11,23 @@ _GAPS = re.compile(r"[\s-]+")
 _MAX_PLACES = 2
 
 
+# A capital inside of a word marks its stress ("звонИт").
+_STRESSED = re.compile(r"\B[АЕЁИОУЫЭЮЯ]")
+
+
 def same_answer(one: str, other: str) -> bool:
-    """Whether two answers are equal but for case, "ё", spaces and a final full stop."""
-    return _folded(one) == _folded(other)
+    """Whether two answers are equal but for case, "ё", spaces and a final full stop. A stress that
+    both of them mark has to be the same."""
+    return _folded(one) == _folded(other) and not _stressed_differently(one, other)
 
 
 def describe_difference(given: str, right: str) -> str | None:
     """One Russian sentence on what tells `given` from `right`; None where only a reader can say."""
+    stressed, wanted = given, right
     given, right = _folded(given), _folded(right)
     if given == right:
+        if _stressed_differently(stressed, wanted):
+            return f"Различие в ударении: правильно «{wanted.strip()}»."
         return None
     if _words(given) == _words(right):
         return "Слова в ответах одни и те же, различаются только знаки препинания."
@@ -28,6 +36,13 @@ def describe_difference(given: str, right: str) -> str | None:
     if re.search(r"\W|\d|_", given + right):
         return None
     return _letters(given, right)
+
+
+def _stressed_differently(one: str, other: str) -> bool:
+    marks, others = (
+        [match.start() for match in _STRESSED.finditer(text.strip())] for text in (one, other)
+    )
+    return bool(marks and others and marks != others)
 
 
 def _folded(text: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from explanation_service.explanations.answer_difference import describe_difference, same_answer
 from explanation_service.explanations.records import ExplanationRequest
+from explanation_service.explanations.rule_application import apply_rule
 from explanation_service.explanations.sentences import first_sentences, split_sentences
 from explanation_service.stores.records import Passage
 
 ORIGIN = "Объяснение составлено по сборнику правил, без участия языковой модели."
+UNFINISHED = "Языковая модель не закончила; дальше — по сборнику правил, без её участия."
 NOTHING_FOUND = "В сборнике правил не нашлось правила, которое относится к этому вопросу."
 
 # Characters: about four sentences of a rule, which a pupil still reads to the end.
@@ -32,9 +34,18 @@ _HEADING_MARK = re.compile(r"^[#>*•\s–—-]+|\*\*|__")
 
 def compose(request: ExplanationRequest, passages: Sequence[Passage]) -> str:
     """The explanation in Russian: paragraphs with a blank line between them, in plain text."""
+    return "\n\n".join([*_paragraphs(request, passages), ORIGIN])
+
+
+def compose_rest(request: ExplanationRequest, passages: Sequence[Passage]) -> str:
+    """What follows a text of the language model that breaks off."""
+    return "…\n\n" + "\n\n".join([UNFINISHED, *_paragraphs(request, passages)])
+
+
+def _paragraphs(request: ExplanationRequest, passages: Sequence[Passage]) -> list[str]:
     answers = _relate_answers(request)
     if not passages:
-        return "\n\n".join(part for part in (NOTHING_FOUND, answers, ORIGIN) if part)
+        return [part for part in (NOTHING_FOUND, answers) if part]
     best, *others = passages
     # A search always has a nearest rule; only the caller knows which one it is.
     belongs = "относится" if best.template_id == request.template_id else "ближе всего"
@@ -45,12 +56,12 @@ def compose(request: ExplanationRequest, passages: Sequence[Passage]) -> str:
         f"К этому вопросу {belongs} правило «{_title(best)}».",
         statement,
         answers,
+        apply_rule(request, best.title, text),
         "Примеры из правила:\n" + "\n".join(f"— {each}" for each in examples) if examples else "",
         _mistake(text, statement),
         _related(others),
-        ORIGIN,
     ]
-    return "\n\n".join(part for part in parts if part)
+    return [part for part in parts if part]
 
 
 def _without_questions(text: str) -> str:

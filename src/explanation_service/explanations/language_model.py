@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from explanation_service.explanations.records import Usage
-from explanation_service.settings import Settings
-from explanation_service.telemetry.logging import get_logger
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +15,14 @@ class Prompt:
 
     system: str
     user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Moments of `time.monotonic()`: until when a call may wait for its turn, and when it ends."""
+
+    begin: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +37,50 @@ class Completion:
 
 
 class LanguageModelUnavailable(Exception):
-    """There is no answer to be had in time; `reason` is a word for logs and metrics."""
+    """There is no answer to be had; `reason` is a word for logs and metrics.
 
-    def __init__(self, reason: str) -> None:
+    `lasting`: the same prompt would fail in the same way for a while, as a refusal does.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, lasting: bool = False) -> None:
         super().__init__(f"the language model gave no answer: {reason}")
         self.reason = reason
+        self.detail = detail
+        self.lasting = lasting
 
 
 class LanguageModel(Protocol):
-    """Phrases an explanation."""
+    """Phrases an explanation. Both calls raise LanguageModelUnavailable for whatever goes wrong, a
+    refusal included, and end by the deadlines."""
 
     @property
     def expected(self) -> bool:
         """Whether an explanation without this model counts as degraded."""
 
-    async def complete(self, prompt: Prompt, deadline: float) -> Completion:
-        """The model's answer, before `deadline` (of `time.monotonic()`).
+    @property
+    def name(self) -> str:
+        """As the operator calls it."""
 
-        Raises LanguageModelUnavailable for whatever goes wrong, a refusal included.
-        """
+    @property
+    def fingerprint(self) -> str:
+        """Name and parameters: another one, and the same prompt gets another answer."""
+
+    async def complete(self, prompt: Prompt, deadlines: Deadlines) -> Completion:
+        """The whole answer."""
+
+    async def stream(
+        self, prompt: Prompt, deadlines: Deadlines, tell: Callable[[str], None]
+    ) -> Completion:
+        """The whole answer, after `tell` was called with one piece of it after the other."""
+
+    async def close(self) -> None:
+        """Close connections; called once, when nothing is asked any more."""
 
 
 class DisabledLanguageModel:
     """Never answers; `expected` when the operator asked for a model that is not there."""
+
+    name = fingerprint = "disabled"
 
     def __init__(self, *, expected: bool = False) -> None:
         self._expected = expected
@@ -63,12 +89,13 @@ class DisabledLanguageModel:
     def expected(self) -> bool:
         return self._expected
 
-    async def complete(self, prompt: Prompt, deadline: float) -> Completion:
+    async def complete(self, prompt: Prompt, deadlines: Deadlines) -> Completion:
         raise LanguageModelUnavailable("disabled")
 
+    async def stream(
+        self, prompt: Prompt, deadlines: Deadlines, tell: Callable[[str], None]
+    ) -> Completion:
+        raise LanguageModelUnavailable("disabled")
 
-def create_language_model(settings: Settings) -> LanguageModel:
-    """The language model of these settings."""
-    if settings.yandexgpt_configured:
-        log.info("language model: not available in this build")
-    return DisabledLanguageModel(expected=settings.yandexgpt_configured)
+    async def close(self) -> None:
+        return

@@ -46,9 +46,11 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An explanation in Russian; `degraded` when something that was expected had to be left out.
+    """An explanation in Russian; `degraded` when something that was expected had to be left out,
+    `truncated` when the language model's text breaks off.
 
-    `timings_ms` has the keys search, phrase and total.
+    `usage`: tokens charged for this very request. `timings_ms` has the keys search, phrase
+    and total.
     """
 
     text: str
@@ -59,6 +61,7 @@ class Explanation:
     model_version: str | None
     usage: Usage | None
     timings_ms: dict[str, float]
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,32 @@
-"""Explains: find, phrase, and fall back on the rules' own words."""
+"""Explains: find, phrase, and tell what came of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from explanation_service.explanations.composer import compose
+from explanation_service.explanations.answer_chain import AnswerChain, Phrasing
+from explanation_service.explanations.answer_memory import AnswerMemory, AnswerStore, NothingKept
 from explanation_service.explanations.findings import FindingsService
-from explanation_service.explanations.language_model import (
-    Completion,
-    LanguageModel,
-    LanguageModelUnavailable,
-)
-from explanation_service.explanations.prompt import build_prompt
+from explanation_service.explanations.generations import Generations
+from explanation_service.explanations.language_model import LanguageModel
 from explanation_service.explanations.records import (
-    Delta,
     Explanation,
     ExplanationRequest,
     Findings,
     StreamPart,
 )
-from explanation_service.explanations.sentences import split_pieces
-from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import explain_explanations_total
-
-log = get_logger(__name__)
 
 
 class ExplanationService:
-    """One per process. Raises TemplateNotFound, and StoreUnavailable when nothing can be found."""
+    """One per process; close it before Redis. Raises TemplateNotFound, and StoreUnavailable when
+    nothing can be found.
+
+    `model_timeout_seconds` is the time for a whole request, the search included. `kept` are the
+    answers that all replicas share.
+    """
 
     def __init__(
         self,
@@ -37,58 +35,80 @@ class ExplanationService:
         *,
         system_prompt: str,
         model_timeout_seconds: float,
+        background_seconds: float = 10.0,
+        fresh_seconds: float = 86_400.0,
+        kept: AnswerStore | None = None,
     ) -> None:
         self._findings = findings
         self._model = model
-        self._system_prompt = system_prompt
-        self._model_timeout = model_timeout_seconds
+        self._budget = model_timeout_seconds
+        memory = AnswerMemory(kept or NothingKept(), fresh_seconds)
+        self._generations = Generations(model, memory, background_seconds)
+        self._chain = AnswerChain(model, memory, self._generations, system_prompt)
 
     async def explain(self, request: ExplanationRequest) -> Explanation:
         """The whole explanation at once."""
-        *_, explanation = [part async for part in self.stream(request)]
+        async with aclosing(self._parts(request, streamed=False)) as parts:
+            *_, explanation = [part async for part in parts]
         assert isinstance(explanation, Explanation)
         return explanation
 
-    async def stream(self, request: ExplanationRequest) -> AsyncGenerator[StreamPart]:
-        """Findings, then deltas whose texts add up to the explanation's, then the explanation."""
+    def stream(self, request: ExplanationRequest) -> AsyncGenerator[StreamPart]:
+        """Findings, then deltas whose texts add up to the explanation's, then the explanation.
+
+        Close it to say that nobody listens any more.
+        """
+        return self._parts(request, streamed=True)
+
+    async def close(self) -> None:
+        """End what goes on in the background, and the model."""
+        await self._generations.close()
+        await self._model.close()
+
+    async def _parts(
+        self, request: ExplanationRequest, *, streamed: bool
+    ) -> AsyncGenerator[StreamPart]:
+        started = time.monotonic()
+        deadline = started + self._budget
         try:
-            started = time.perf_counter()
-            findings = await self._findings.find(request)
-            found = time.perf_counter()
+            findings = await self._findings.find(request, deadline)
+            found = time.monotonic()
             yield findings
-            completion = await self._complete(request, findings)
-            text = completion.text if completion else compose(request, findings.passages)
-            phrased = time.perf_counter()
+            phrasing = None
+            phrase = self._chain.phrase(request, findings, deadline, streamed=streamed)
+            async with aclosing(phrase) as parts:
+                async for part in parts:
+                    if isinstance(part, Phrasing):
+                        phrasing = part
+                    else:
+                        yield part
+            assert phrasing is not None
         except Exception:
             explain_explanations_total.labels("error").inc()
             raise
-        for piece in split_pieces(text):
-            yield Delta(piece)
-        explanation = Explanation(
-            text=text,
-            source="llm" if completion else "rules",
-            degraded=findings.degraded or (completion is None and self._model.expected),
-            findings=findings,
-            model=completion.model if completion else None,
-            model_version=completion.version if completion else None,
-            usage=completion.usage if completion else None,
-            timings_ms={
-                "search": _ms(found - started),
-                "phrase": _ms(phrased - found),
-                "total": _ms(phrased - started),
-            },
-        )
-        explain_explanations_total.labels(explanation.source).inc()
-        yield explanation
+        explain_explanations_total.labels(phrasing.source).inc()
+        yield _explanation(findings, phrasing, started, found)
 
-    async def _complete(self, request: ExplanationRequest, findings: Findings) -> Completion | None:
-        prompt = build_prompt(self._system_prompt, request, findings.passages)
-        try:
-            return await self._model.complete(prompt, time.monotonic() + self._model_timeout)
-        except LanguageModelUnavailable as error:
-            if self._model.expected:
-                log.info("explained from the rules alone", why=error.reason)
-            return None
+
+def _explanation(
+    findings: Findings, phrasing: Phrasing, started: float, found: float
+) -> Explanation:
+    ended = time.monotonic()
+    return Explanation(
+        text=phrasing.text,
+        source=phrasing.source,
+        degraded=findings.degraded or phrasing.degraded,
+        findings=findings,
+        model=phrasing.model,
+        model_version=phrasing.model_version,
+        usage=phrasing.usage,
+        timings_ms={
+            "search": _ms(found - started),
+            "phrase": _ms(ended - found),
+            "total": _ms(ended - started),
+        },
+        truncated=phrasing.truncated,
+    )
 
 
 def _ms(seconds: float) -> float:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from razdel import sentenize
 
-# Raised with every change below that alters the passages of some text; part of the content hash.
-CHUNKER_VERSION = 1
+# Whoever alters the passages of some text below raises CHUNKER_VERSION in
+# reconciliation/content_hash.py: index and text are compared by a hash that it is part of.
 
 # Tokens of a passage, title and prefix included. multilingual-e5 reads 512, but one vector for a
 # long passage blurs what each of its sentences says, and the API shows the passage to a pupil.

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from explanation_service.indexing.embedder import Embedder
+from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.finisher import Finisher
+from explanation_service.indexing.hand_back import HandBack
 from explanation_service.indexing.in_hand import InHand, Work
 from explanation_service.indexing.intake import Intake
 from explanation_service.indexing.patience import Patience
@@ -16,16 +18,13 @@ from explanation_service.indexing.plan import Plan
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.reader import Reader
 from explanation_service.indexing.tasks import end
-from explanation_service.telemetry.logging import get_logger
-
-log = get_logger(__name__)
 
 # Rounds between the read and the end of their encoding: one is encoded, one gets ready meanwhile.
 ROUNDS_AHEAD = 2
 # Groups of embedded templates that may wait for Qdrant before the encoder waits, too.
 GROUPS_AHEAD = 4
-# Seconds from a stop to the moment when what is still in hand is left to the other workers.
-STOP_GRACE = 7.0
+# Seconds from a stop to the moment when what is still in hand is handed back.
+STOP_GRACE = 6.0
 
 
 @dataclass
@@ -46,6 +45,8 @@ class Consumer:
         finisher: Finisher,
         in_hand: InHand,
         patience: Patience,
+        failures: Failures,
+        hand_back: HandBack,
         stop: asyncio.Event,
     ) -> None:
         self._reader = reader
@@ -55,6 +56,8 @@ class Consumer:
         self._finisher = finisher
         self._in_hand = in_hand
         self._patience = patience
+        self._failures = failures
+        self._hand_back = hand_back
         self._stop = stop
         self._slots = asyncio.Semaphore(ROUNDS_AHEAD)
         self._prepared: asyncio.Queue[_Round | None] = asyncio.Queue()
@@ -63,7 +66,8 @@ class Consumer:
         )
 
     async def run(self) -> None:
-        """Work until the stop, then finish or leave what is in hand within STOP_GRACE seconds.
+        """Work until the stop, then finish what is in hand, or hand it back after STOP_GRACE
+        seconds.
 
         Raises whatever a stage did not expect: the process should end then, and its entries go to
         the next one.
@@ -82,15 +86,15 @@ class Consumer:
                     stage.result()
         finally:
             await end(*stages, stopping)
-        if len(self._in_hand):
-            log.warning("left to the other workers", templates=len(self._in_hand))
+        # What the model did not let go of in time may be what holds it.
+        await self._hand_back(self._embedder.encoding)
 
     async def _read(self) -> None:
         while not self._stop.is_set():
             await self._patience.until_all_there()
             await self._slots.acquire()
             taken = await self._reader.read()
-            requests = await self._intake.sort_out(taken.deliveries)
+            requests = await self._intake.sort_out(taken.deliveries, taken.at)
             works = self._in_hand.admit(requests)
             current = _Round(await self._prepare(works))
             if not current.plans:
@@ -105,8 +109,10 @@ class Consumer:
 
     async def _wait_for(self, finished: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (finished, self._stop)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        await end(*waits)
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(*waits)
 
     async def _prepare(self, works: Sequence[Work]) -> list[Plan]:
         """The plans; a template whose preparation fails is released and comes back later."""
@@ -116,12 +122,7 @@ class Consumer:
             return await self._preparer.prepare(works)
         except Exception as error:
             if len(works) == 1:
-                log.error(
-                    "template failed, it comes back",
-                    template_id=works[0].template_id,
-                    why=f"{type(error).__name__}: {error}",
-                )
-                self._in_hand.release(works[0])
+                await self._failures.note(works[0], works[0].requests, error)
                 return []
         return [plan for work in works for plan in await self._prepare([work])]
 

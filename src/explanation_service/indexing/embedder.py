@@ -26,6 +26,8 @@ class Embedder:
     def __init__(self, thread: EncodeThread, max_batch_tokens: int) -> None:
         self._thread = thread
         self._max_batch_tokens = max_batch_tokens
+        self.encoding: set[str] = set()
+        """The templates that have a text in the batch in work."""
 
     async def embed(
         self, plans: Sequence[Plan], give_up: Callable[[], bool] = lambda: False
@@ -45,7 +47,10 @@ class Embedder:
         ready = []
         for batch in plan_batches([len(chunk.ids) for chunk in chunks], self._max_batch_tokens):
             if not give_up():
+                in_batch = {owners[position].work.template_id for position in batch.positions}
+                self.encoding |= in_batch
                 await self._run(batch, [chunks[position] for position in batch.positions])
+                self.encoding -= in_batch
             for position in batch.positions:
                 owner = owners[position]
                 missing[id(owner)] -= 1
@@ -73,6 +78,8 @@ class Embedder:
         except Exception as error:  # whatever the model raises; the text comes back and counts
             why = f"{type(error).__name__}: {error}"
             log.error("texts could not be embedded", texts=len(chunks), why=why)
+            for chunk in chunks:
+                chunk.failure = error
             return False
         return True
 

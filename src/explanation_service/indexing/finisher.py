@@ -1,8 +1,9 @@
 """Upsert and acknowledge: brings plans into the index and makes sure that they are the newest.
 
-Nobody locks a template. Whoever writes reads MongoDB once more after the write and starts over
-when the template moved; so the last one to write always leaves what MongoDB holds, however
-workers, events and deaths interleave (tests/unit/indexing/test_convergence.py).
+Nobody locks a template. No version replaces a higher one (stores/vector_writes.py), and whoever
+writes reads index and MongoDB once more after the write and starts over when the template moved.
+So the index ends as MongoDB is, however workers, events and deaths interleave
+(tests/unit/indexing/test_histories.py).
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from explanation_service.indexing.embedder import Embedder
+from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.in_hand import InHand, Request, Work
+from explanation_service.indexing.index_writer import IndexWriter
+from explanation_service.indexing.leases import Leases
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.plan import Action, Plan
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.stores.errors import StoreRejected
 from explanation_service.stores.event_stream import EventStream
-from explanation_service.stores.mongodb import TemplateRepository
+from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
+from explanation_service.stores.records import IndexedState
 from explanation_service.stores.vector_index import VectorIndex
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import (
@@ -34,6 +39,10 @@ log = get_logger(__name__)
 READ_AGAIN_AFTER = 0.5
 
 
+# How often a write may not show in the index before the template counts as failed.
+MOST_UNSEEN = 3
+
+
 class Finisher:
     """The last stage. It waits while a store is away; what cannot be written is released, stays
     pending in the stream and is delivered again."""
@@ -47,14 +56,19 @@ class Finisher:
         embedder: Embedder,
         in_hand: InHand,
         patience: Patience,
+        leases: Leases,
+        failures: Failures,
     ) -> None:
         self._repository = repository
         self._index = index
+        self._writer = IndexWriter(index, leases, patience)
         self._stream = stream
         self._preparer = preparer
         self._embedder = embedder
         self._in_hand = in_hand
         self._patience = patience
+        self._leases = leases
+        self._failures = failures
 
     async def finish(self, plans: Sequence[Plan], give_up: Callable[[], bool]) -> None:
         """Carry out the plans; afterwards none of their templates is in hand."""
@@ -62,7 +76,7 @@ class Finisher:
             works = await self._carry_out(plans, give_up())
             if not works or give_up():
                 for work in works:
-                    self._in_hand.release(work)
+                    self._in_hand.leave(work)
                 return
             plans = []
             again = await self._preparer.prepare(works)
@@ -71,32 +85,46 @@ class Finisher:
 
     async def _carry_out(self, plans: Sequence[Plan], giving_up: bool) -> list[Work]:
         """Write, check, acknowledge; the answer is what must be worked on again."""
-        usable = [plan for plan in plans if self._usable(plan, giving_up)]
+        usable = [plan for plan in plans if await self._usable(plan, giving_up)]
         moved = await self._moved(usable)
         written = await self._write([plan for plan in usable if plan not in moved])
-        return [plan.work for plan in moved] + await self._settle(written)
+        again = moved + await self._settle(written)
+        return [plan.work for plan in again if not await self._abandoned(plan)]
 
-    def _usable(self, plan: Plan, giving_up: bool) -> bool:
-        if plan.work.abandoned:
-            log.info("lease was lost, another worker has it", template_id=plan.work.template_id)
-            self._in_hand.release(plan.work)
+    async def _usable(self, plan: Plan, giving_up: bool) -> bool:
+        if await self._abandoned(plan):
             return False
         if plan.action is Action.EMBED and not plan.embedded:
-            if giving_up:
-                self._in_hand.release(plan.work)
-                return False
-            self._fail(plan, "not embedded")
+            if giving_up and plan.failure is None:
+                self._in_hand.leave(plan.work)
+            else:
+                await self._fail(plan, plan.failure or RuntimeError("not embedded"))
             return False
         return True
 
+    async def _abandoned(self, plan: Plan) -> bool:
+        """Whether another worker has it. Where we have written, that one may have been done
+        before: an event makes somebody look once more."""
+        work = plan.work
+        if not work.abandoned:
+            return False
+        log.info("lease was lost, another worker has it", template_id=work.template_id)
+        if work.wrote:
+            stored = plan.stored or StoredTemplate(work.template_id, None, 1, deleted=True)
+            await self._patience.through(lambda: self._stream.append(stored.event()))
+        self._in_hand.release(work)
+        return True
+
     async def _moved(self, plans: Sequence[Plan]) -> list[Plan]:
+        """Those whose template is another one by now; only what may be is looked at."""
         limit = time.monotonic() - READ_AGAIN_AFTER
-        old = [p for p in plans if p.action is not Action.KEEP and p.read_at < limit]
-        if not old:
-            return []
-        ids = [plan.work.template_id for plan in old]
-        stored = await self._patience.through(lambda: self._repository.get_many(ids))
-        return [plan for plan in old if not plan.is_still(stored.get(plan.work.template_id))]
+        doubtful = [
+            plan
+            for plan in plans
+            if plan.action is not Action.KEEP and (plan.read_at < limit or plan.behind)
+        ]
+        stored = await self._stored(doubtful)
+        return [plan for plan in doubtful if not plan.is_still(stored.get(plan.work.template_id))]
 
     async def _write(self, plans: Sequence[Plan]) -> list[Plan]:
         """Those that are written; when Qdrant refuses a request its plans are tried one by one."""
@@ -104,59 +132,57 @@ class Finisher:
             return []
         try:
             with embed_stage_seconds.labels("upsert").time():
-                await self._write_together(plans)
+                await self._writer.write(plans)
             return list(plans)
         except StoreRejected as error:
             if len(plans) == 1:
-                self._fail(plans[0], error.detail)
+                await self._fail(plans[0], error)
                 return []
         return [done for plan in plans for done in await self._write([plan])]
 
-    async def _write_together(self, plans: Sequence[Plan]) -> None:
-        points = [p for plan in plans if plan.action is Action.EMBED for p in plan.points()]
-        if points:
-            await self._patience.through(lambda: self._index.upsert(points))
-        removed = [p.work.template_id for p in plans if p.action is Action.REMOVE]
-        if removed:
-            await self._patience.through(lambda: self._index.delete(removed))
-        for plan in plans:
-            if plan.action is Action.NOTE_VERSION:
-                await self._note_version(plan.work.template_id, plan.version)
-            if plan.action in (Action.EMBED, Action.NOTE_VERSION) and plan.must_trim():
-                await self._trim(plan.work.template_id, plan.chunks_after)
-
-    async def _note_version(self, template_id: str, version: int) -> None:
-        await self._patience.through(lambda: self._index.set_version(template_id, version))
-
-    async def _trim(self, template_id: str, keep: int) -> None:
-        await self._patience.through(lambda: self._index.trim(template_id, keep))
-
-    async def _settle(self, plans: Sequence[Plan]) -> list[Work]:
+    async def _settle(self, plans: Sequence[Plan]) -> list[Plan]:
         """Acknowledge what is done; the answer is what must be worked on again."""
         # A plan that wrote nothing cannot have overwritten anything.
         wrote = [plan for plan in plans if plan.action is not Action.KEEP]
         answered = {plan.work.template_id: list(plan.work.requests) for plan in wrote}
-        ids = list(answered)
-        stored = await self._patience.through(lambda: self._repository.get_many(ids)) if ids else {}
+        # The index first: what MongoDB says afterwards is the newest that it has to show.
+        shown = await self._shown(wrote)
+        stored = await self._stored(wrote)
         again, done = [], []
         for plan in plans:
             template_id = plan.work.template_id
-            if plan in wrote and not plan.is_still(stored.get(template_id)):
-                plan.work.careful = True
-                plan.work.overwrote = plan.action is Action.EMBED
-                again.append(plan.work)
+            if plan.action is Action.KEEP:
+                done.append((plan, plan.answered))
+            elif not plan.is_still(stored.get(template_id)):
+                again.append(plan)
+            elif plan.is_carried_out(shown.get(template_id)):
+                done.append((plan, answered[template_id]))
+            elif plan.work.unseen < MOST_UNSEEN:
+                plan.work.unseen += 1
+                again.append(plan)
             else:
-                done.append((plan, answered.get(template_id, plan.answered)))
+                await self._fail(plan, RuntimeError("the index does not show what was written"))
+        for plan in again:
+            plan.work.careful = True
         await self._acknowledge(done)
         for plan, requests in done:
+            plan.work.wrote = False
             if not self._in_hand.settle(plan.work, requests):
-                again.append(plan.work)
+                again.append(plan)
         return again
+
+    async def _stored(self, plans: Sequence[Plan]) -> dict[str, StoredTemplate]:
+        ids = [plan.work.template_id for plan in plans]
+        return await self._patience.through(lambda: self._repository.get_many(ids)) if ids else {}
+
+    async def _shown(self, plans: Sequence[Plan]) -> dict[str, IndexedState]:
+        ids = [plan.work.template_id for plan in plans]
+        return await self._patience.through(lambda: self._index.indexed_state(ids)) if ids else {}
 
     async def _acknowledge(self, done: Sequence[tuple[Plan, Sequence[Request]]]) -> None:
         ids = [request.entry_id for _, requests in done for request in requests]
         if ids:
-            await self._patience.through(lambda: self._stream.ack(ids))
+            await self._patience.through(lambda: self._leases.acknowledge(ids))
         now = datetime.now(UTC)
         for plan, requests in done:
             for request in requests:
@@ -164,8 +190,5 @@ class Finisher:
                 age = (now - request.event.occurred_at).total_seconds()
                 embed_event_age_seconds.observe(max(0.0, age))
 
-    def _fail(self, plan: Plan, why: str) -> None:
-        for request in plan.answered:
-            embed_events_total.labels(request.event.op, "failed").inc()
-        log.error("template failed, it comes back", template_id=plan.work.template_id, why=why)
-        self._in_hand.release(plan.work)
+    async def _fail(self, plan: Plan, error: BaseException) -> None:
+        await self._failures.note(plan.work, plan.answered, error)

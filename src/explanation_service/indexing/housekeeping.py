@@ -1,10 +1,12 @@
-"""What has to be done now and then: figures and trimming of the stream, a look at the index."""
+"""What has to be done now and then: figures of the stream, trimming, old consumers, a look at the
+index."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from explanation_service.stores.consumer_janitor import ConsumerJanitor
 from explanation_service.stores.errors import StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.vector_index import VectorIndex
@@ -24,7 +26,9 @@ TRIM_EVERY = 30
 INDEX_INTERVAL = 15.0
 
 
-async def keep_house(stream: EventStream, interval: float = FIGURES_INTERVAL) -> None:
+async def keep_house(
+    stream: EventStream, janitor: ConsumerJanitor, interval: float = FIGURES_INTERVAL
+) -> None:
     """Work until cancelled; failures are only logged, the next round comes."""
     rounds = 0
     while True:
@@ -32,6 +36,9 @@ async def keep_house(stream: EventStream, interval: float = FIGURES_INTERVAL) ->
             await _show_figures(stream)
             if rounds % TRIM_EVERY == 0:
                 await stream.trim()
+                removed = await janitor.sweep()
+                if removed:
+                    log.info("consumers of workers that are gone were removed", names=removed)
         except StoreError as error:
             log.debug("no figures of the stream", why=str(error))
         except Exception:

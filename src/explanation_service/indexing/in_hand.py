@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from explanation_service.content.events import ContentEvent
 from explanation_service.stores.records import Delivery
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
-    """One stream entry and the event in it."""
+    """One stream entry and the event in it; `held_at` (monotonic seconds) is when its lease was
+    certainly ours last."""
 
     delivery: Delivery
     event: ContentEvent
+    held_at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def entry_id(self) -> str:
@@ -29,12 +32,20 @@ class Work:
     template_id: str
     requests: list[Request] = field(default_factory=list)
     careful: bool = False
-    """Somebody may have written half of it before: leave nothing to what the index says."""
-    overwrote: bool = False
-    """We wrote a version that was not the newest any more, perhaps among another worker's chunks:
-    write all of them again, whatever the first chunk says."""
+    """A write of somebody who died (or of ours) may be under way: write, even where the index
+    looks right, for a write comes after it and what is read then is true."""
     abandoned: bool = False
     """Every lease was lost: another worker has it."""
+    wrote: bool = False
+    """We have written what may not be the newest: the template must be looked at once more, by us
+    or by somebody else."""
+    unseen: int = 0
+    """How often the index did not show what was written to it."""
+
+    @property
+    def held_at(self) -> float:
+        """When all of its leases were certainly ours last, in monotonic seconds."""
+        return min((request.held_at for request in self.requests), default=time.monotonic())
 
 
 class InHand:
@@ -46,6 +57,7 @@ class InHand:
 
     def __init__(self) -> None:
         self._works: dict[str, Work] = {}
+        self._left: list[Request] = []
 
     def __len__(self) -> int:
         return len(self._works)
@@ -58,9 +70,10 @@ class InHand:
             if work is None:
                 work = self._works[request.event.entity_id] = Work(request.event.entity_id)
                 fresh.append(work)
-            if all(request.entry_id != known.entry_id for known in work.requests):
-                work.requests.append(request)
-                work.abandoned = False
+            # An entry that comes again, after its lease had run out, replaces itself.
+            others = [one for one in work.requests if one.entry_id != request.entry_id]
+            work.requests = [*others, request]
+            work.abandoned = False
             work.careful = work.careful or request.delivery.times_delivered > 1
         return fresh
 
@@ -68,6 +81,11 @@ class InHand:
         """Forget a template that failed; its entries stay pending and come back later."""
         if self._works.get(work.template_id) is work:
             del self._works[work.template_id]
+
+    def leave(self, work: Work) -> None:
+        """Forget a template that nobody has failed at: there is no time for it any more."""
+        self._left += work.requests
+        self.release(work)
 
     def settle(self, work: Work, answered: Iterable[Request]) -> bool:
         """Take off the answered requests; True when the template left the hand, False when
@@ -83,9 +101,31 @@ class InHand:
         """The entries whose leases must be kept."""
         return [request.entry_id for work in self._works.values() for request in work.requests]
 
+    def renewed(self, entry_ids: Container[str], at: float) -> None:
+        """Note that these leases were ours at `at` (monotonic seconds)."""
+        for work in self._works.values():
+            for request in work.requests:
+                if request.entry_id in entry_ids:
+                    request.held_at = at
+
     def lose(self, entry_ids: Iterable[str]) -> None:
         """Note entries that another worker has taken over."""
         lost = set(entry_ids)
         for work in self._works.values():
             work.requests = [one for one in work.requests if one.entry_id not in lost]
             work.abandoned = not work.requests
+
+    def empty(self, suspects: Container[str]) -> tuple[list[str], list[str]]:
+        """Forget everything; the entries left behind: first those that are innocent of the end,
+        then those of the templates `suspects`."""
+        innocent = [request.entry_id for request in self._left]
+        suspected = []
+        for work in self._works.values():
+            ids = [request.entry_id for request in work.requests]
+            if work.template_id in suspects:
+                suspected += ids
+            else:
+                innocent += ids
+        self._works.clear()
+        self._left.clear()
+        return innocent, suspected

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from explanation_service.content.events import MalformedEvent, parse_event
+from explanation_service.indexing.failures import NO_TRACE
 from explanation_service.indexing.in_hand import Request
 from explanation_service.indexing.patience import Patience
+from explanation_service.stores.errors import GroupMissing
 from explanation_service.stores.event_stream import Delivery, EventStream
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_dead_lettered_total, embed_events_total
@@ -49,12 +52,18 @@ class Intake:
         self._stream = stream
         self._patience = patience
 
-    async def sort_out(self, deliveries: Sequence[Delivery]) -> list[Request]:
-        """The requests among the deliveries; the others are dead letters afterwards."""
+    async def sort_out(
+        self, deliveries: Sequence[Delivery], taken_at: float | None = None
+    ) -> list[Request]:
+        """The requests among the deliveries; the others are dead letters afterwards.
+
+        `taken_at`: monotonic seconds from which on their leases count, now where it is not given.
+        """
+        held_at = time.monotonic() if taken_at is None else taken_at
         requests = []
         for delivery in deliveries:
             try:
-                request = Request(delivery, parse_event(delivery.fields))
+                request = Request(delivery, parse_event(delivery.fields), held_at)
             except MalformedEvent as error:
                 await self._set_aside(delivery, "malformed", error.reason)
                 continue
@@ -67,7 +76,11 @@ class Intake:
         return requests
 
     async def _set_aside(self, delivery: Delivery, reason: str, detail: str) -> None:
-        letter = await self._patience.through(_call(self._stream, delivery, reason, detail))
+        try:
+            letter = await self._patience.through(_call(self._stream, delivery, reason, detail))
+        except GroupMissing:
+            # The entry has gone with its group; the reader makes the group anew.
+            return
         if letter is not None:
             embed_dead_lettered_total.labels(reason).inc()
             log.error("entry set aside", entry_id=delivery.entry_id, reason=reason, detail=detail)
@@ -76,4 +89,5 @@ class Intake:
 def _call(
     stream: EventStream, delivery: Delivery, reason: str, detail: str
 ) -> Callable[[], Awaitable[str | None]]:
-    return lambda: stream.dead_letter(delivery, reason, detail)
+    no_trace = "" if reason == "malformed" else NO_TRACE
+    return lambda: stream.dead_letter(delivery, reason, detail, no_trace)

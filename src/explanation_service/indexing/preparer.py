@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from explanation_service.indexing.chunker import Chunker, normalise_body
-from explanation_service.indexing.content_hash import content_hash
 from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.in_hand import Work
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.plan import Action, Plan, PlannedChunk, decide
+from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.retrieval.lexical import encode_document
 from explanation_service.stores.mongodb import TemplateRepository
 from explanation_service.stores.vector_index import VectorIndex
@@ -41,7 +41,7 @@ class Preparer:
         """One plan for each template, in the same order.
 
         MongoDB is read before the index. Were it the other way round, a worker that wrote an
-        older version in between would not be seen (tests/unit/indexing/test_convergence.py).
+        older version in between would not be seen (tests/unit/indexing/test_histories.py).
         """
         ids = [work.template_id for work in works]
         answered = {work.template_id: list(work.requests) for work in works}
@@ -54,8 +54,7 @@ class Preparer:
             template = None if found is None else found.template
             new_hash = "" if template is None else content_hash(template, self._revision)
             action = decide(work, found, state, new_hash)
-            plan = Plan(work, found, action, answered[work.template_id], new_hash)
-            plan.chunks_before = 0 if state is None else state.chunks
+            plan = Plan(work, found, action, answered[work.template_id], new_hash, state)
             plans.append(plan)
             _count_skipped(plan)
         to_embed = [plan for plan in plans if plan.action is Action.EMBED]
@@ -84,7 +83,7 @@ class Preparer:
 
 def _count_skipped(plan: Plan) -> None:
     stored = plan.stored
-    if plan.action in (Action.KEEP, Action.NOTE_VERSION):
+    if plan.action in (Action.KEEP, Action.NOTE_VERSION, Action.RELABEL):
         embed_skipped_total.labels(plan.action.value).inc()
     elif plan.action is Action.REMOVE and stored is not None and stored.fault is not None:
         embed_skipped_total.labels("invalid_template").inc()

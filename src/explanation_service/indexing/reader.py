@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from explanation_service.indexing.intake import (
     FIRST_CLAIM,
@@ -21,18 +21,21 @@ from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-# Seconds between looks for entries whose worker died.
-CLAIM_INTERVAL = 5.0
+# Seconds between looks for entries whose worker died or handed them back; a look that finds
+# nothing is one command.
+CLAIM_INTERVAL = 1.0
 # Milliseconds that a read waits for the first entry; a stop waits for it.
 BLOCK_MS = 1000
 
 
 @dataclass(frozen=True)
 class Intaken:
-    """What one read brought. `again`: delivered before, so take one after another."""
+    """What one read brought. `again`: delivered before, so take one after another. `at`: when the
+    read began, in monotonic seconds; the leases last at least from then on."""
 
     deliveries: list[Delivery]
     again: bool
+    at: float = field(default_factory=time.monotonic)
 
 
 class Reader:
@@ -63,19 +66,20 @@ class Reader:
         return await self._patience.through(self._read)
 
     async def _read(self) -> Intaken:
+        at = time.monotonic()
         try:
             if self._own_after is not None:
                 own = await self._own_pending(self._own_after)
                 if own:
-                    return Intaken(own, again=True)
+                    return Intaken(own, again=True, at=at)
             if time.monotonic() >= self._claim_at:
                 stale = await self._stale()
                 if stale:
-                    return Intaken(stale, again=True)
+                    return Intaken(stale, again=True, at=at)
             count = self._new.count
             new = await self._stream.read_new(self._consumer, count, BLOCK_MS)
             self._new.note(len(new))
-            return Intaken(new, again=False)
+            return Intaken(new, again=False, at=at)
         except GroupMissing:
             log.warning("consumer group is gone, it is made anew", group=self._stream.group)
             await self._restore_group()

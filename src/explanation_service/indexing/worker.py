@@ -8,31 +8,45 @@ from typing import Any
 
 from explanation_service.content.outbox_sweep import sweep_outbox
 from explanation_service.content.rule_book import RuleBook
+from explanation_service.indexing.change_relay import ChangeRelay
 from explanation_service.indexing.connections import Connections, connect
 from explanation_service.indexing.consumer import Consumer
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.finisher import Finisher
+from explanation_service.indexing.hand_back import HandBack
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
 from explanation_service.indexing.housekeeping import keep_house, watch_index, watch_stream
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
-from explanation_service.indexing.leases import LEASE, RENEWAL, keep_leases
+from explanation_service.indexing.leadership import lead
+from explanation_service.indexing.leases import LEASE, RENEWAL, Leases
 from explanation_service.indexing.model_directory import locate_model
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.query_lane import QueryLane
+from explanation_service.indexing.quiet import Quiet
 from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
 from explanation_service.indexing.readiness import Readiness
+from explanation_service.indexing.reconcile_schedule import ReconcileSchedule
 from explanation_service.indexing.replay import replay_differences, restore_group
 from explanation_service.indexing.tasks import end
+from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.settings import Settings
+from explanation_service.stores.changes import open_changes
+from explanation_service.stores.consumer_janitor import ConsumerJanitor
+from explanation_service.stores.dead_letters import DeadLetters
+from explanation_service.stores.leader_lease import LeaderLease
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
 
 log = get_logger(__name__)
+
+# Of the time in which rule book and index are compared: searches have the rest of the stores.
+RECONCILE_SHARE = 0.2
 
 # About as long as the passages to come: the first batches of a shape are slower.
 _WARM_UP = tuple("Частица «не» с глаголами пишется раздельно. " * times for times in (1, 5, 20))
@@ -118,17 +132,20 @@ class Worker:
         self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
     ) -> None:
         index, repository, stream = connections.index, connections.repository, connections.stream
+        revision = encoder.info.revision
+        # Nobody is served until the index is filled again, so it does not tread softly.
+        reconciler = Reconciler(repository, connections.scan, stream, revision, settle=None)
 
         async def heal_collection() -> None:
             await index.ensure_collection(encoder.info)
-            await replay_differences(stream, repository, index)
+            await replay_differences(reconciler)
 
         async def start() -> None:
             await index.ensure_collection(encoder.info)
             await repository.ensure_indexes()
             if await index.count() == 0:
                 # A new Qdrant beside a rule book with a past: its events are long acknowledged.
-                await restore_group(stream, repository, index)
+                await restore_group(stream, reconciler)
 
         patience = Patience(heal_collection)
         started = await self._until_stop(_flagged(patience.through(start)))
@@ -141,13 +158,17 @@ class Worker:
             connections.waiting_stream,
             consumer_name,
             patience,
-            lambda: restore_group(stream, repository, index),
+            lambda: restore_group(stream, reconciler),
             self._lease,
             self._claim_interval,
         )
         preparer = Preparer(repository, index, encoder, patience)
         embedder = Embedder(thread, self._settings.embedding_max_batch_tokens)
-        finisher = Finisher(repository, index, stream, preparer, embedder, in_hand, patience)
+        leases = Leases(stream, consumer_name, in_hand, self._lease, self._renewal)
+        failures = Failures(stream, consumer_name, in_hand)
+        finisher = Finisher(
+            repository, index, stream, preparer, embedder, in_hand, patience, leases, failures
+        )
         consumer = Consumer(
             reader,
             Intake(stream, patience),
@@ -156,15 +177,47 @@ class Worker:
             finisher,
             in_hand,
             patience,
+            failures,
+            HandBack(stream, consumer_name, in_hand),
             self._stop,
         )
         background = [
-            keep_leases(stream, consumer_name, in_hand, self._renewal),
-            keep_house(stream),
+            leases.run(),
+            keep_house(stream, ConsumerJanitor(connections.redis, stream.name, stream.group)),
             watch_index(index, heal_collection),
             sweep_outbox(RuleBook(repository, stream)),
+            self._lead(connections, revision),
         ]
         await _run_together([consumer.run()], background)
+
+    async def _lead(self, connections: Connections, revision: str) -> None:
+        """What one of the workers does for all: relay direct changes, compare on a schedule."""
+        settings, repository, stream = self._settings, connections.repository, connections.stream
+        quiet = Quiet(stream)
+        lease = LeaderLease(connections.redis, f"{settings.redis_stream_name}:relay", self._lease)
+        reconciler = Reconciler(
+            repository,
+            connections.scan,
+            stream,
+            revision,
+            settle=quiet.wait,
+            share=RECONCILE_SHARE,
+            set_aside=DeadLetters(connections.redis, stream.name).templates,
+        )
+        interval = settings.reconcile_interval_seconds
+        schedule = ReconcileSchedule(reconciler, quiet, lease, interval)
+
+        def duties() -> list[Coroutine[Any, Any, None]]:
+            relay = ChangeRelay(
+                lambda: open_changes(connections.mongodb),
+                repository,
+                stream,
+                lease,
+                schedule.reconcile,
+            )
+            return [relay.run(), schedule.run()]
+
+        await lead(lease, duties)
 
     async def _until_stop(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of the work, or None when the stop came first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 from secrets import token_hex
@@ -22,6 +23,7 @@ _NAME_PATTERN = r"^\S{1,200}$"
 _SWITCH = "true or false"
 _WEIGHT = "a number above 0 and up to 100"
 _TEXT = "a text of at least one character"
+_CREDENTIAL = "printable ASCII characters without spaces"
 _URL_HTTP = r"^https?://\S+$"
 
 
@@ -85,10 +87,16 @@ class Settings(BaseSettings):
         description="1 to 100 letters, digits, _ or -",
     )
 
-    yandexgpt_api_key: SecretStr | None = Field(None, description=_TEXT)
-    yandexgpt_folder_id: str | None = Field(None, pattern=_NAME_PATTERN, description=_NAME)
-    yandexgpt_base_url: str = Field(
-        "https://llm.api.cloud.yandex.net",
+    yandexgpt_api_key: SecretStr | None = Field(None, description=_CREDENTIAL)
+    yandexgpt_iam_token: SecretStr | None = Field(None, description=_CREDENTIAL)
+    yandexgpt_folder_id: str | None = Field(
+        None, pattern=r"^[\x21-\x7e]{1,200}$", description=_CREDENTIAL
+    )
+    yandexgpt_protocol: Literal["native", "openai"] = Field(
+        "native", description="native or openai"
+    )
+    yandexgpt_base_url: str | None = Field(
+        None,
         pattern=_URL_HTTP,
         repr=False,
         description="an address that starts with http:// or https://",
@@ -103,10 +111,22 @@ class Settings(BaseSettings):
     yandexgpt_timeout_seconds: float = Field(
         2.0, gt=0, le=120, allow_inf_nan=False, description="a number above 0 and up to 120"
     )
+    yandexgpt_max_concurrency: int = Field(
+        8, ge=1, le=1000, description="a whole number from 1 to 1000"
+    )
     yandexgpt_system_prompt: str = Field(
         DEFAULT_SYSTEM_PROMPT, min_length=1, repr=False, description=_TEXT
     )
     explanation_yandexgpt_enabled: bool = Field(True, description=_SWITCH)
+    explanation_background_seconds: float = Field(
+        10.0, ge=0, le=300, allow_inf_nan=False, description="a number from 0 to 300"
+    )
+    explanation_cache_seconds: int = Field(
+        86_400, ge=0, le=31_536_000, description="a whole number from 0 to 31536000"
+    )
+    explanation_stale_seconds: int = Field(
+        604_800, ge=1, le=31_536_000, description="a whole number from 1 to 31536000"
+    )
 
     start_embedding_worker: bool = Field(False, description=_SWITCH)
     embedding_model_name: str = Field(
@@ -118,6 +138,9 @@ class Settings(BaseSettings):
     )
     fasttext_model_path: Path | None = Field(None, description="the path of a file")
     worker_role: Literal["all", "index", "query"] = Field("all", description="all, index or query")
+    reconcile_interval_seconds: int = Field(
+        3600, ge=0, le=2_592_000, description="a whole number from 0 to 2592000"
+    )
     search_budget_ms: int = Field(
         200, ge=1, le=10_000, description="a whole number from 1 to 10000"
     )
@@ -137,6 +160,14 @@ class Settings(BaseSettings):
     def _in_capitals(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("yandexgpt_api_key", "yandexgpt_iam_token")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        # What does not, an HTTP library quotes in its error.
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+            raise ValueError(_CREDENTIAL)
+        return value
+
     @field_validator("api_keys", "admin_api_keys", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
@@ -151,10 +182,11 @@ class Settings(BaseSettings):
 
     @property
     def yandexgpt_configured(self) -> bool:
-        """Whether the language model can be asked: switched on, with a key and a folder."""
+        """Whether the language model can be asked: switched on, with a key or a token and
+        a folder."""
         return bool(
             self.explanation_yandexgpt_enabled
-            and self.yandexgpt_api_key
+            and (self.yandexgpt_api_key or self.yandexgpt_iam_token)
             and self.yandexgpt_folder_id
         )
 

@@ -9,7 +9,9 @@ from typing import Any
 from explanation_service.stores.redis import RedisClient, translated_errors
 
 # What EventStream.dead_letter adds to the fields of the event.
-_NOTES = ("reason", "detail", "source_id")
+_NOTES = ("reason", "detail", "source_id", "deliveries", "consumer", "trace")
+
+_MOST_TEMPLATES = 10_000
 
 # Both or neither: an event must not come back twice because a client died in between. KEYS: dead
 # letters, stream; ARGV: id, then the fields.
@@ -21,13 +23,20 @@ return redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was set aside; `fields` are those it had in the stream, as `source_id`."""
+    """An event that was set aside; `fields` are those it had in the stream, as `source_id`.
+
+    `consumer` had it last, at the delivery number `deliveries`; `trace` is the last failure that
+    led here, as far as the worker lived to tell it.
+    """
 
     id: str
     reason: str
     detail: str
     source_id: str
     fields: dict[str, str]
+    deliveries: int = 0
+    consumer: str = ""
+    trace: str = ""
 
     @property
     def set_aside_at(self) -> datetime:
@@ -52,6 +61,21 @@ class DeadLetters:
             rows = await self._redis.xrange(self._name, min=start, count=limit)
         return [_letter(entry_id, fields) for entry_id, fields in rows or []]
 
+    async def templates(self) -> set[tuple[str, int]]:
+        """Ids and versions of the templates that the letters are about, the oldest 10,000."""
+        found: set[tuple[str, int]] = set()
+        after = None
+        while len(found) < _MOST_TEMPLATES:
+            letters = await self.list(after, 500)
+            if not letters:
+                break
+            after = letters[-1].id
+            for letter in letters:
+                version = letter.fields.get("version", "")
+                if version.isdecimal():
+                    found.add((letter.fields.get("entity_id", ""), int(version)))
+        return found
+
     async def get(self, letter_id: str) -> DeadLetter | None:
         """One letter, or None."""
         with translated_errors():
@@ -74,8 +98,14 @@ class DeadLetters:
 
 def _letter(entry_id: Any, fields: Any) -> DeadLetter:
     notes = {name: str(fields.get(name, "")) for name in _NOTES}
+    deliveries = notes["deliveries"]
     return DeadLetter(
         id=str(entry_id),
+        reason=notes["reason"],
+        detail=notes["detail"],
+        source_id=notes["source_id"],
         fields={name: text for name, text in fields.items() if name not in _NOTES},
-        **notes,
+        deliveries=int(deliveries) if deliveries.isdecimal() else 0,
+        consumer=notes["consumer"],
+        trace=notes["trace"],
     )

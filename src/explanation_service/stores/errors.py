@@ -44,6 +44,14 @@ class GroupMissing(StoreError):
     """The consumer group is not there (NOGROUP): call `EventStream.ensure_group`, reconcile."""
 
 
+class HistoryLost(StoreError):
+    """MongoDB cannot say (any more) what changed since a position: reconcile, start anew."""
+
+
+class LeaseLost(StoreError):
+    """Somebody else leads now, or Redis has forgotten us: leave the work to the holder."""
+
+
 def one_line(error: BaseException) -> str:
     """The text of an exception as one line of at most 300 characters, for logs and messages."""
     text = " ".join(str(error).split()) or type(error).__name__

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, TypeAlias
 
 from explanation_service.content.events import ContentEvent
 from explanation_service.stores import stream_scripts, stream_upkeep
-from explanation_service.stores.errors import StoreRejected
+from explanation_service.stores.dead_letter_writer import DeadLetterWriter
+from explanation_service.stores.errors import GroupMissing, StoreRejected
 from explanation_service.stores.records import Delivery, StreamStatus
 from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, run, translated_errors
 from explanation_service.telemetry.logging import get_logger
@@ -20,10 +20,8 @@ log = get_logger(__name__)
 
 _Entry: TypeAlias = tuple[str, Mapping[str, str]]
 
-# Characters; an exception can quote a whole document.
-_MAX_DETAIL = 2000
-# A hostile entry with thousands of fields must not stop its own burial.
-_MAX_FIELDS = 100
+# Milliseconds that an entry handed back seems to have lain untouched: more than any lease.
+_HANDED_BACK = 3_600_000
 
 
 class EventStream:
@@ -37,10 +35,13 @@ class EventStream:
     def __init__(self, redis: RedisClient, name: str, group: str) -> None:
         self._redis = redis
         self._renew = redis.register_script(stream_scripts.RENEW)
-        self._set_aside = redis.register_script(stream_scripts.SET_ASIDE)
+        self._ack_own = redis.register_script(stream_scripts.ACK_OWN)
+        self._hand_back = redis.register_script(stream_scripts.HAND_BACK)
+        self._trim = redis.register_script(stream_scripts.TRIM)
         self.name = name
         self.group = group
-        self.dead_name = f"{name}:dead"
+        self._dead_letters = DeadLetterWriter(redis, name, group)
+        self.dead_name = self._dead_letters.name
 
     async def ensure_group(self) -> bool:
         """Make the group where it is missing, from the first entry on; True when it was made."""
@@ -95,8 +96,11 @@ class EventStream:
 
     async def claim_stale(self, consumer: str, min_idle_ms: int, count: int) -> list[Delivery]:
         """Take over up to `count` entries that no consumer has touched for `min_idle_ms`."""
+        first = await self._first_stale(min_idle_ms)
+        if first is None:
+            return []
         rows: list[_Entry] = []
-        cursor = "0-0"
+        cursor = first
         while len(rows) < count:
             with translated_errors():
                 reply: Any = await self._redis.xautoclaim(
@@ -115,6 +119,15 @@ class EventStream:
             if cursor == "0-0":
                 break
         return await self._with_counts(await self._without_deleted(rows))
+
+    async def _first_stale(self, min_idle_ms: int) -> str | None:
+        """The lowest id that is stale. One command: XAUTOCLAIM looks at 10 entries for each that
+        is asked for, so that alone it takes 77 commands to find nothing among 768."""
+        with translated_errors():
+            rows = await self._redis.xpending_range(
+                self.name, self.group, "-", "+", 1, idle=min_idle_ms
+            )
+        return str(rows[0]["message_id"]) if rows else None
 
     async def renew(self, consumer: str, ids: Sequence[str]) -> list[str]:
         """Prolong the leases of entries in hand; the answer has those that are still ours."""
@@ -138,36 +151,51 @@ class EventStream:
         }
 
     async def ack(self, ids: Sequence[str]) -> int:
-        """Acknowledge entries; the answer is how many were pending."""
+        """Acknowledge entries, whoever has them; the answer is how many were pending."""
         if not ids:
             return 0
         with translated_errors():
             return int(await self._redis.xack(self.name, self.group, *ids))
 
-    async def dead_letter(self, delivery: Delivery, reason: str, detail: str) -> str | None:
+    async def ack_own(self, consumer: str, ids: Sequence[str]) -> int:
+        """Acknowledge those entries that this consumer has; how many. None without the group."""
+        if not ids:
+            return 0
+        try:
+            with translated_errors():
+                return int(await self._ack_own(keys=[self.name], args=[self.group, consumer, *ids]))
+        except GroupMissing:
+            return 0
+
+    async def hand_back(self, consumer: str, ids: Sequence[str], forgive: bool) -> int:
+        """Let the next `claim_stale` take these entries, where this consumer has them; how many.
+        `forgive`: this delivery does not count."""
+        if not ids:
+            return 0
+        args: list[str | int] = [self.group, consumer, _HANDED_BACK, int(forgive), *ids]
+        with translated_errors():
+            return int(await self._hand_back(keys=[self.name], args=args))
+
+    async def note_failure(self, ids: Sequence[str], trace: str) -> None:
+        """Keep why the work on these entries failed, for their dead letters; for a day."""
+        await self._dead_letters.note_failure(ids, trace)
+
+    async def dead_letter(
+        self, delivery: Delivery, reason: str, detail: str, no_trace: str = ""
+    ) -> str | None:
         """Move a pending entry to the dead-letter stream and acknowledge it, both or neither.
 
-        The dead letter keeps the fields (the first 100) and gets reason, detail and source_id. The
-        answer is its id, or None when the entry was not pending any more (nothing is written then,
-        so that a repeated call leaves one dead letter).
+        The dead letter keeps the fields (the first 100) and gets reason, detail, source_id, the
+        number of deliveries, the consumer that had it last, and the trace that `note_failure` kept
+        (`no_trace` where it kept none). The answer is its id, or None when the entry was not
+        pending any more (nothing is written then, so that a repeated call leaves one dead letter).
         """
-        fields = {
-            **dict(islice(delivery.fields.items(), _MAX_FIELDS)),
-            "reason": reason,
-            "detail": detail[:_MAX_DETAIL],
-            "source_id": delivery.entry_id,
-        }
-        flat = [text for pair in fields.items() for text in pair]
-        with translated_errors():
-            letter_id = await self._set_aside(
-                keys=[self.name, self.dead_name], args=[self.group, delivery.entry_id, *flat]
-            )
-        return None if letter_id is None else str(letter_id)
+        return await self._dead_letters.write(delivery, reason, detail, no_trace)
 
     async def trim(self) -> int:
         """Free the memory of entries that every group is done with; how many were dropped."""
         with translated_errors():
-            return await stream_upkeep.trim(self._redis, self.name)
+            return int(await self._trim(keys=[self.name]))
 
     async def status(self) -> StreamStatus:
         """Figures of the stream and the group; zero where they are missing."""

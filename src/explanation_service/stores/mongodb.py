@@ -38,6 +38,8 @@ __all__ = [
 
 # A writer starts anew when others create or delete the same id between its two steps.
 _UPSERT_ATTEMPTS = 5
+# SecantusDB 0.7 takes 1.7 s for 1,000 of them, and 0.1 s for 200.
+_IDS_PER_QUERY = 200
 
 
 class TemplateRepository:
@@ -68,6 +70,7 @@ class TemplateRepository:
                 **fields,
                 "tags": list(draft.tags),
                 "updated_at": now,
+                "event_at": now,
                 "deleted": False,
                 "outbox": outbox,
             },
@@ -88,7 +91,12 @@ class TemplateRepository:
             after = await self._templates.find_one_and_update(
                 {"_id": template_id, "deleted": {"$ne": True}},
                 {
-                    "$set": {"updated_at": now, "deleted": True, "outbox": outbox},
+                    "$set": {
+                        "updated_at": now,
+                        "event_at": now,
+                        "deleted": True,
+                        "outbox": outbox,
+                    },
                     "$unset": dict.fromkeys(DRAFT_FIELDS, ""),
                     "$inc": {"version": 1},
                 },
@@ -107,6 +115,21 @@ class TemplateRepository:
             return {}
         query = {"_id": {"$in": list(dict.fromkeys(template_ids))}}
         return {stored.id: stored for stored in await self._find(query, len(template_ids))}
+
+    async def existing_ids(self, template_ids: Sequence[str]) -> set[str]:
+        """Those of the ids under which there is a document, of whatever kind."""
+        found: set[str] = set()
+        for start in range(0, len(template_ids), _IDS_PER_QUERY):
+            some = [*template_ids[start : start + _IDS_PER_QUERY]]
+            with translated_errors():
+                cursor = self._templates.find({"_id": {"$in": some}}, {"_id": True})
+                found |= {document["_id"] for document in await cursor.to_list(len(some))}
+        return found
+
+    async def count(self) -> int:
+        """About how many documents there are, tombstones included."""
+        with translated_errors():
+            return int(await self._templates.estimated_document_count())
 
     async def list(self, after: str | None, limit: int) -> Sequence[Template]:
         """Up to `limit` templates, drafts included, by id, with ids above `after`."""

@@ -70,11 +70,47 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class IndexedState:
-    """What the index holds of a template, read from its chunk 0."""
+    """What the index holds of a template, over all of its chunks.
+
+    `version` is the highest that any chunk bears; `content_hash` and `chunks` are what chunk 0
+    says ("" and 0 where it is missing).
+    """
 
     version: int
     content_hash: str
     chunks: int
+    complete: bool = True
+    """Every chunk from 0 to `chunks` - 1 is there with this hash."""
+    exact: bool = True
+    """Complete, all in one version, and no chunk beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """New labels for the chunks of a template whose text stays: those that bear `found_hash` and
+    no version above `up_to`."""
+
+    template_id: str
+    found_hash: str
+    up_to: int
+    version: int
+    content_hash: str
+    topic: str | None
+    exam: str | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPassages:
+    """What the index holds of a template, read from all of its passages.
+
+    `first` is None where chunk 0 is missing. `whole`: as many chunks as the first one says, none
+    left out, all of one content and version.
+    """
+
+    first: IndexedState | None
+    count: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a stream costs and how far its groups are: its figures and its trimming."""
+"""The figures of a stream: what it holds and how far its group is."""
 
 from __future__ import annotations
 
@@ -11,24 +11,6 @@ from explanation_service.stores.redis import RedisClient, run
 
 # Entries. Redis gives no lag once an unread entry was deleted; then they are counted, up to this.
 _MAX_COUNTED = 10_000
-
-
-async def trim(redis: RedisClient, name: str) -> int:
-    """Drop the entries that every group is done with; raises what redis-py raises.
-
-    XACK frees no memory, and trimming by length drops entries that nobody has read. The border
-    is the lowest id, over all groups, that is pending or was delivered last.
-    """
-    groups = await _groups(redis, name)
-    if not groups:
-        return 0
-    async with redis.pipeline(transaction=False) as pipe:
-        for group in groups:
-            pipe.xpending(name, group["name"])
-        summaries = await run(pipe)
-    needed = [str(group["last-delivered-id"]) for group in groups]
-    needed += [str(summary["min"]) for summary in summaries if summary["min"] is not None]
-    return int(await redis.xtrim(name, minid=min(needed, key=_order), approximate=True))
 
 
 async def status(redis: RedisClient, name: str, group: str, dead_name: str) -> StreamStatus:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.settings import Settings
 from explanation_service.stores import vector_points as points_of
+from explanation_service.stores import vector_writes
 from explanation_service.stores.collection_names import collection_for
 from explanation_service.stores.errors import ModelMismatch
 from explanation_service.stores.qdrant import WRITE_TIMEOUT, connect_qdrant, translated_errors
 from explanation_service.stores.qdrant_rest import QdrantRest, connect_qdrant_rest
-from explanation_service.stores.records import EmbeddingModelInfo, IndexedState, PassagePoint
+from explanation_service.stores.records import (
+    EmbeddingModelInfo,
+    IndexedState,
+    LabelChange,
+    PassagePoint,
+)
 from explanation_service.stores.vector_collection import create_collection
 from explanation_service.stores.vector_search import VectorSearch
 
 __all__ = ["VectorIndex", "connect_vector_index"]
 
-# Points a request: at 384 dimensions about 1 MB of JSON, far below Qdrant's 32 MB.
-_POINTS_PER_REQUEST = 128
+# Chunks a request: about 200 bytes each; 32 templates of one group have some 100.
+_STATES_PER_REQUEST = 1000
 
 
 class VectorIndex(VectorSearch):
@@ -64,49 +71,49 @@ class VectorIndex(VectorSearch):
         """What the index holds of these templates; those it does not know are left out."""
         if not template_ids:
             return {}
-        ids = [points_of.point_id(template_id, 0) for template_id in template_ids]
-        with translated_errors(self.alias):
-            records = await self._client.retrieve(
-                self.alias, list(dict.fromkeys(ids)), with_payload=points_of.STATE_FIELDS
-            )
-        payloads = [record.payload for record in records if record.payload]
-        return {payload["template_id"]: points_of.to_state(payload) for payload in payloads}
-
-    async def upsert(self, points: Sequence[PassagePoint]) -> None:
-        """Write chunks, whatever was there before.
-
-        The first chunks go last: `indexed_state` reads them, so a writer that dies half-way
-        leaves a template that still counts as the old one and is written again.
-        """
-        ordered = sorted(points, key=lambda point: -point.chunk_index)
-        for start in range(0, len(ordered), _POINTS_PER_REQUEST):
-            batch = [points_of.to_point(p) for p in ordered[start : start + _POINTS_PER_REQUEST]]
+        condition = points_of.of_templates(list(dict.fromkeys(template_ids)))
+        payloads: list[Any] = []
+        offset: Any = None
+        while True:
             with translated_errors(self.alias):
-                await self._client.upsert(self.alias, batch, wait=True)
+                records, offset = await self._client.scroll(
+                    self.alias,
+                    scroll_filter=condition,
+                    limit=_STATES_PER_REQUEST,
+                    offset=offset,
+                    with_payload=points_of.STATE_FIELDS,
+                )
+            payloads += [record.payload for record in records if record.payload]
+            if offset is None:
+                return points_of.to_states(payloads)
 
-    async def trim(self, template_id: str, keep_chunks: int) -> None:
-        """Delete the chunks from number `keep_chunks` on, left from a longer version."""
-        await self._delete(points_of.of_templates([template_id], keep_chunks))
+    async def upsert(
+        self, points: Sequence[PassagePoint], up_to: Mapping[str, int] | None = None
+    ) -> None:
+        """Write chunks; a chunk that is there in a higher version than its template's `up_to`
+        (the points' own version where it is not given) stays as it is."""
+        for operations in vector_writes.upserts(points, up_to or {}):
+            await self._update(operations)
 
-    async def set_version(self, template_id: str, version: int) -> None:
-        """Note a version whose text is the one that is indexed."""
-        with translated_errors(self.alias):
-            await self._client.set_payload(
-                self.alias,
-                {"version": version},
-                models.FilterSelector(filter=points_of.of_templates([template_id])),
-                wait=True,
-            )
+    async def trim(self, template_id: str, keep_chunks: int, up_to: int | None = None) -> None:
+        """Delete the chunks from number `keep_chunks` on, left from a longer version; those in a
+        version above `up_to` stay."""
+        await self._update([vector_writes.trim(template_id, keep_chunks, up_to)])
 
-    async def delete(self, template_ids: Sequence[str]) -> None:
-        """Delete all chunks of these templates."""
-        if template_ids:
-            await self._delete(points_of.of_templates(template_ids))
+    async def relabel(self, changes: Sequence[LabelChange]) -> None:
+        """Note new versions and labels of templates whose text is the one that is indexed."""
+        await self._update([vector_writes.relabel(change) for change in changes])
 
-    async def _delete(self, condition: models.Filter) -> None:
-        with translated_errors(self.alias):
-            selector = models.FilterSelector(filter=condition)
-            await self._client.delete(self.alias, selector, wait=True)
+    async def delete(
+        self, template_ids: Sequence[str], up_to: Mapping[str, int] | None = None
+    ) -> None:
+        """Delete all chunks of these templates; those in a version above `up_to` stay."""
+        await self._update(vector_writes.removals(template_ids, up_to or {}))
+
+    async def _update(self, operations: Sequence[models.UpdateOperation]) -> None:
+        if operations:
+            with translated_errors(self.alias):
+                await self._client.batch_update_points(self.alias, operations, wait=True)
 
 
 def connect_vector_index(settings: Settings) -> VectorIndex:

@@ -3,7 +3,7 @@ conditions on what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -23,7 +23,7 @@ PAYLOAD_INDEXES: Mapping[str, models.PayloadSchemaType] = {
     "exam": models.PayloadSchemaType.KEYWORD,
     "tags": models.PayloadSchemaType.KEYWORD,
 }
-STATE_FIELDS = ["template_id", "version", "content_hash", "chunks_total"]
+STATE_FIELDS = ["template_id", "chunk_index", "version", "content_hash", "chunks_total"]
 
 
 def point_id(template_id: str, chunk_index: int) -> str:
@@ -56,17 +56,37 @@ def to_point(passage: PassagePoint) -> models.PointStruct:
     )
 
 
-def to_state(payload: Mapping[str, Any]) -> IndexedState:
-    """What the payload of chunk 0 says of its template."""
-    return IndexedState(
-        version=int(payload["version"]),
-        content_hash=str(payload["content_hash"]),
-        chunks=int(payload["chunks_total"]),
+def to_states(payloads: Iterable[Mapping[str, Any]]) -> dict[str, IndexedState]:
+    """What the payloads of chunks say of their templates, by template id."""
+    chunks: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for payload in payloads:
+        of_template = chunks.setdefault(str(payload["template_id"]), {})
+        of_template[int(payload["chunk_index"])] = payload
+    return {template_id: _to_state(found) for template_id, found in chunks.items()}
+
+
+def _to_state(chunks: Mapping[int, Mapping[str, Any]]) -> IndexedState:
+    versions = {int(chunk["version"]) for chunk in chunks.values()}
+    first = chunks.get(0)
+    if first is None:
+        return IndexedState(max(versions), "", 0, complete=False, exact=False)
+    wanted = range(int(first["chunks_total"]))
+    content_hash = str(first["content_hash"])
+    complete = all(
+        number in chunks and chunks[number]["content_hash"] == content_hash for number in wanted
     )
+    exact = complete and len(versions) == 1 and len(chunks) == len(wanted)
+    return IndexedState(max(versions), content_hash, len(wanted), complete, exact)
 
 
-def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> models.Filter:
-    """The condition of all chunks of these templates from number `keep_chunks` on."""
+def of_templates(
+    template_ids: Sequence[str],
+    keep_chunks: int = 0,
+    up_to: int | None = None,
+    content_hash: str | None = None,
+) -> models.Filter:
+    """The condition of all chunks of these templates from number `keep_chunks` on, in no version
+    above `up_to`, with this hash."""
     conditions: list[Any] = [
         models.FieldCondition(key="template_id", match=models.MatchAny(any=list(template_ids)))
     ]
@@ -74,4 +94,17 @@ def of_templates(template_ids: Sequence[str], keep_chunks: int = 0) -> models.Fi
         conditions.append(
             models.FieldCondition(key="chunk_index", range=models.Range(gte=keep_chunks))
         )
+    if up_to is not None:
+        conditions.append(no_newer_than(up_to))
+    if content_hash is not None:
+        conditions.append(_equals("content_hash", content_hash))
     return models.Filter(must=conditions)
+
+
+def no_newer_than(version: int) -> models.FieldCondition:
+    """The condition of a version that may be replaced by this one."""
+    return models.FieldCondition(key="version", range=models.Range(lte=version))
+
+
+def _equals(key: str, value: str) -> models.FieldCondition:
+    return models.FieldCondition(key=key, match=models.MatchValue(value=value))

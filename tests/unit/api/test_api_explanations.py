@@ -89,12 +89,27 @@ async def test_a_stream_that_cannot_begin_is_a_problem(client, world):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_stream_that_breaks_off_says_so(connect, rule):
+@pytest.mark.parametrize("headers", [{}, EVENTS])
+async def test_a_mistake_in_the_model_fails_nobody(connect, rule, headers):
     class Model(DisabledLanguageModel):
-        async def complete(self, prompt, deadline):
+        async def complete(self, *_):
             raise RuntimeError("secret")
 
-    client = await connect(model=Model())
+        stream = complete
+
+    client = await connect(model=Model(expected=True))
+    answer = await client.post("/v1/explanations", json=ASK, headers=headers)
+    assert answer.status_code == 200
+    body = events(answer.text)[-1][1] if headers else answer.json()
+    assert (body["source"], body["degraded"]) == ("rules", True)
+    assert "secret" not in answer.text
+
+
+async def test_a_stream_that_breaks_off_says_so(client, rule, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("explanation_service.explanations.answer_chain.compose", broken)
     answer = await client.post("/v1/explanations", json=ASK, headers=EVENTS)
     (first, _), (last, problem) = events(answer.text)
     assert (first, last, problem["status"]) == ("passages", "error", 500)

@@ -8,7 +8,14 @@ from explanation_service.explanations.answer_difference import describe_differen
 
 
 @pytest.mark.parametrize(
-    ("given", "right"), [("Вода", "вода"), (" вода. ", "вода"), ("ещё", "еще"), ("в  лес", "в лес")]
+    ("given", "right"),
+    [
+        ("Вода", "вода"),
+        (" вода. ", "вода"),
+        ("ещё", "еще"),
+        ("в  лес", "в лес"),
+        ("звонит", "звонИт"),
+    ],
 )
 def test_the_same(given, right):
     assert same_answer(given, right)
@@ -19,6 +26,7 @@ def test_the_same(given, right):
     ("given", "right", "said"),
     [
         ("вадяной", "водяной", "вместо «а» нужно «о»"),
+        ("звОнит", "звонИт", "Различие в ударении: правильно «звонИт»"),
         ("расчитать", "рассчитать", "пропущено «с»"),
         ("рассчёт", "расчёт", "лишнее «с»"),
         ("не был", "небыл", "слитно"),

@@ -4,25 +4,37 @@ every call."""
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from explanation_service.content.events import ContentEvent
 from explanation_service.content.template import Template
-from explanation_service.stores.errors import StoreRejected
+from explanation_service.indexing.embedder import Embedder
+from explanation_service.indexing.encode_thread import EncodeThread
+from explanation_service.indexing.failures import Failures
+from explanation_service.indexing.finisher import Finisher
+from explanation_service.indexing.hand_back import HandBack
+from explanation_service.indexing.in_hand import InHand
+from explanation_service.indexing.intake import Intake
+from explanation_service.indexing.leases import Leases
+from explanation_service.indexing.patience import Patience
+from explanation_service.indexing.preparer import Preparer
+from explanation_service.stores.errors import GroupMissing, StoreRejected
 from explanation_service.stores.mongodb import StoredTemplate
 from explanation_service.stores.records import (
     Delivery,
     EmbeddingModelInfo,
     IndexedState,
+    LabelChange,
     PassagePoint,
 )
+from explanation_service.stores.vector_points import STATE_FIELDS, to_states
 
 INFO = EmbeddingModelInfo("toy", "r1", 2, 64, "query: ", "passage: ")
 
@@ -66,19 +78,11 @@ class ToyEncoder:
         return np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(ids), 1))
 
 
-@dataclass
 class Steps:
-    """Yields to the other tasks a random number of times, so that calls interleave."""
-
-    seed: int = 0
-    most: int = 0
-
-    def __post_init__(self) -> None:
-        self._draw = random.Random(self.seed)
+    """Where a call can be interrupted: before and after each thing that a store does."""
 
     async def pause(self) -> None:
-        for _ in range(self._draw.randint(0, self.most)):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 class Repository:
@@ -87,7 +91,9 @@ class Repository:
         self._steps = steps
         self.reads = 0
 
-    def write(self, template_id: str, body: str | None, status: str = "published") -> int:
+    def write(
+        self, template_id: str, body: str | None, status: str = "published", **labels: Any
+    ) -> int:
         """Store the next version; None deletes."""
         before = self.stored.get(template_id)
         version = 1 if before is None else before.version + 1
@@ -95,10 +101,25 @@ class Repository:
         template = None
         if body is not None:
             template = Template(
-                id=template_id, title="т", body=body, status=status, version=version, updated_at=now
+                id=template_id,
+                title="т",
+                body=body,
+                status=status,
+                version=version,
+                updated_at=now,
+                **labels,
             )
         self.stored[template_id] = StoredTemplate(template_id, template, version, body is None, now)
         return version
+
+    def edit_directly(self, template_id: str, body: str) -> bool:
+        """As with mongosh: version and time stay. False where there is nothing to edit."""
+        before = self.stored.get(template_id)
+        if before is None or before.template is None:
+            return False
+        edited = before.template.model_copy(update={"body": body})
+        self.stored[template_id] = replace(before, template=edited)
+        return True
 
     async def get_many(self, template_ids: Sequence[str]) -> dict[str, StoredTemplate]:
         await self._steps.pause()
@@ -109,6 +130,9 @@ class Repository:
 
 
 class Index:
+    """Guards as Qdrant does: what is there is replaced by no lower version, what is not is
+    inserted."""
+
     def __init__(self, steps: Steps, points_per_request: int = 2) -> None:
         self.points: dict[tuple[str, int], PassagePoint] = {}
         self.upserts = 0
@@ -118,46 +142,66 @@ class Index:
 
     async def indexed_state(self, template_ids: Sequence[str]) -> dict[str, IndexedState]:
         await self._steps.pause()
-        found = {}
-        for template_id in template_ids:
-            point = self.points.get((template_id, 0))
-            if point is not None:
-                found[template_id] = IndexedState(
-                    point.version, point.content_hash, point.chunks_total
-                )
+        wanted = [one for one in self.points.values() if one.template_id in template_ids]
+        states = to_states(
+            {name: getattr(point, name) for name in STATE_FIELDS} for point in wanted
+        )
         await self._steps.pause()
-        return found
+        return states
 
-    async def upsert(self, points: Sequence[PassagePoint]) -> None:
+    async def upsert(
+        self, points: Sequence[PassagePoint], up_to: Mapping[str, int] | None = None
+    ) -> None:
         if any(point.template_id in self.refused for point in points):
             raise StoreRejected("qdrant", "refused")
         ordered = sorted(points, key=lambda point: -point.chunk_index)
         for start in range(0, len(ordered), self._points_per_request):
             await self._steps.pause()
             for point in ordered[start : start + self._points_per_request]:
-                self.points[point.template_id, point.chunk_index] = point
+                there = self.points.get((point.template_id, point.chunk_index))
+                limit = (up_to or {}).get(point.template_id, point.version)
+                if there is None or there.version <= limit:
+                    self.points[point.template_id, point.chunk_index] = point
                 self.upserts += 1
         await self._steps.pause()
 
-    async def trim(self, template_id: str, keep_chunks: int) -> None:
+    async def trim(self, template_id: str, keep_chunks: int, up_to: int | None = None) -> None:
         await self._steps.pause()
-        for key in [k for k in self.points if k[0] == template_id and k[1] >= keep_chunks]:
-            del self.points[key]
-        await self._steps.pause()
-
-    async def set_version(self, template_id: str, version: int) -> None:
-        await self._steps.pause()
-        from dataclasses import replace
-
-        for key in [k for k in self.points if k[0] == template_id]:
-            self.points[key] = replace(self.points[key], version=version)
+        self._drop(template_id, keep_chunks, up_to)
         await self._steps.pause()
 
-    async def delete(self, template_ids: Sequence[str]) -> None:
+    async def relabel(self, changes: Sequence[LabelChange]) -> None:
         await self._steps.pause()
-        for key in [k for k in self.points if k[0] in template_ids]:
-            del self.points[key]
+        for change in changes:
+            for key, point in self.points.items():
+                if (
+                    point.template_id == change.template_id
+                    and point.content_hash == change.found_hash
+                    and point.version <= change.up_to
+                ):
+                    self.points[key] = replace(
+                        point,
+                        version=change.version,
+                        content_hash=change.content_hash,
+                        topic=change.topic,
+                        exam=change.exam,
+                        tags=change.tags,
+                    )
         await self._steps.pause()
+
+    async def delete(
+        self, template_ids: Sequence[str], up_to: Mapping[str, int] | None = None
+    ) -> None:
+        await self._steps.pause()
+        for template_id in template_ids:
+            self._drop(template_id, 0, (up_to or {}).get(template_id))
+        await self._steps.pause()
+
+    def _drop(self, template_id: str, keep_chunks: int, up_to: int | None) -> None:
+        for key, point in list(self.points.items()):
+            older = up_to is None or point.version <= up_to
+            if key[0] == template_id and key[1] >= keep_chunks and older:
+                del self.points[key]
 
     def texts(self) -> dict[str, str]:
         """By template: the texts of its chunks in order, with the version of each."""
@@ -169,51 +213,194 @@ class Index:
 
 
 @dataclass
+class Pending:
+    """A pending entry; `stale`: its lease has run out."""
+
+    fields: Mapping[str, str]
+    owner: str
+    times_delivered: int = 1
+    stale: bool = False
+
+
 class Stream:
-    """The pending entries of a group; `hand_out` plays Redis."""
+    """One stream and its group, with the meaning of EventStream's scripts. `missing`: the group is
+    gone."""
 
-    steps: Steps
-    waiting: list[Delivery] = field(default_factory=list)
-    pending: dict[str, Delivery] = field(default_factory=dict)
-    dead: list[tuple[str, str]] = field(default_factory=list)
-    acked: list[str] = field(default_factory=list)
-    count: int = 0
+    group = "g"
 
-    def append(self, template_id: str, op: str = "upsert", version: int = 1) -> None:
-        self.count += 1
-        event = ContentEvent(
-            event_id=f"e{self.count}",
-            entity_id=template_id,
-            op=op,
-            version=version,
-            occurred_at=datetime.now(UTC),
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.waiting: list[Delivery] = []
+        self.pending: dict[str, Pending] = {}
+        self.dead: list[tuple[str, str]] = []
+        self.dead_templates: list[str] = []
+        self.acked: list[str] = []
+        self.failures: dict[str, str] = {}
+        self.handed_back: list[str] = []
+        self.count = 0
+        self.missing = False
+
+    def publish(self, template_id: str, op: str = "upsert", version: int = 1) -> None:
+        """Append an event."""
+        self.add(
+            ContentEvent(
+                event_id=f"e{self.count}",
+                entity_id=template_id,
+                op=op,
+                version=version,
+                occurred_at=datetime.now(UTC),
+            )
         )
+
+    def add(self, event: ContentEvent) -> None:
+        self.count += 1
         self.waiting.append(Delivery(f"{self.count}-0", event.to_fields(), 1))
 
-    def hand_out(self, count: int) -> list[Delivery]:
+    def hand_out(self, count: int, consumer: str = "c") -> list[Delivery]:
         taken, self.waiting = self.waiting[:count], self.waiting[count:]
-        self.pending.update({one.entry_id: one for one in taken})
+        self.pending.update({one.entry_id: Pending(one.fields, consumer) for one in taken})
         return taken
 
-    def give_back(self, entry_ids: Sequence[str]) -> None:
-        """Their worker died: what is still pending will be delivered once more."""
-        for entry_id in entry_ids:
-            one = self.pending.pop(entry_id, None)
-            if one is not None:
-                again = Delivery(one.entry_id, one.fields, one.times_delivered + 1)
-                self.waiting.append(again)
+    def lose(self) -> None:
+        """The stream is gone, and its group with it."""
+        self.waiting, self.pending, self.missing = [], {}, True
 
-    async def ack(self, ids: Sequence[str]) -> int:
-        await self.steps.pause()
-        self.acked += ids
-        done = [self.pending.pop(one, None) for one in ids]
-        await self.steps.pause()
-        return sum(one is not None for one in done)
+    async def append(self, event: ContentEvent) -> str:
+        await self._steps.pause()
+        self.add(event)
+        await self._steps.pause()
+        return f"{self.count}-0"
 
-    async def dead_letter(self, delivery: Delivery, reason: str, detail: str) -> str | None:
-        self.pending.pop(delivery.entry_id, None)
-        self.dead.append((delivery.entry_id, reason))
-        return "1-0"
+    async def read_new(self, consumer: str, count: int, block_ms: int) -> list[Delivery]:
+        await self._need_group()
+        taken = self.hand_out(count, consumer)
+        if taken:
+            await self._steps.pause()
+        return taken
+
+    async def read_own_pending(self, consumer: str, after: str, count: int) -> list[Delivery]:
+        await self._need_group()
+        own = [one for one, entry in self.pending.items() if entry.owner == consumer]
+        ids = [one for one in sorted(own, key=_number) if _number(one) > _number(after)]
+        return await self._deliver(ids[:count], consumer)
+
+    async def claim_stale(self, consumer: str, min_idle_ms: int, count: int) -> list[Delivery]:
+        await self._need_group()
+        ids = sorted((one for one, entry in self.pending.items() if entry.stale), key=_number)
+        return await self._deliver(ids[:count], consumer)
+
+    async def _deliver(self, ids: Sequence[str], consumer: str) -> list[Delivery]:
+        again = []
+        for one in ids:
+            entry = self.pending[one]
+            times = entry.times_delivered + 1
+            self.pending[one] = Pending(entry.fields, consumer, times)
+            again.append(Delivery(one, entry.fields, times))
+        if again:
+            await self._steps.pause()
+        return again
+
+    async def renew(self, consumer: str, ids: Sequence[str]) -> list[str]:
+        await self._need_group()
+        kept = self._owned(consumer, ids)
+        for one in kept:
+            self.pending[one].stale = False
+        await self._steps.pause()
+        return kept
+
+    async def ack_own(self, consumer: str, ids: Sequence[str]) -> int:
+        await self._steps.pause()
+        done = self._owned(consumer, ids)
+        self.acked += done
+        for one in done:
+            del self.pending[one]
+        await self._steps.pause()
+        return len(done)
+
+    async def hand_back(self, consumer: str, ids: Sequence[str], forgive: bool) -> int:
+        await self._need_group()
+        handed = self._owned(consumer, ids)
+        for one in handed:
+            entry = self.pending[one]
+            self.pending[one] = Pending(entry.fields, consumer, entry.times_delivered, stale=True)
+            self.pending[one].times_delivered -= forgive
+        self.handed_back += handed
+        await self._steps.pause()
+        return len(handed)
+
+    async def note_failure(self, ids: Sequence[str], trace: str) -> None:
+        await self._steps.pause()
+        self.failures.update(dict.fromkeys(ids, trace))
+
+    async def dead_letter(
+        self, delivery: Delivery, reason: str, detail: str, no_trace: str = ""
+    ) -> str | None:
+        await self._need_group()
+        entry = self.pending.pop(delivery.entry_id, None)
+        if entry is not None:
+            self.dead.append((delivery.entry_id, reason))
+            self.dead_templates.append(entry.fields.get("entity_id", ""))
+        await self._steps.pause()
+        return None if entry is None else "1-0"
+
+    async def _need_group(self) -> None:
+        await self._steps.pause()
+        if self.missing:
+            raise GroupMissing("gone")
+
+    def _owned(self, consumer: str, ids: Sequence[str]) -> list[str]:
+        return [one for one in ids if one in self.pending and self.pending[one].owner == consumer]
+
+
+def _number(entry_id: str) -> int:
+    return int(entry_id.partition("-")[0])
+
+
+class Life:
+    """The stages of one worker between its start and its death; `work` plays the reader."""
+
+    def __init__(
+        self, repository: Repository, index: Index, stream: Stream, name: str = "c"
+    ) -> None:
+        self.encoder = ToyEncoder()
+        self.stream = stream
+        self.in_hand = InHand()
+        self.patience = Patience()
+        self.leases = Leases(stream, name, self.in_hand)
+        self.failures = Failures(stream, name, self.in_hand)
+        self.intake = Intake(stream, self.patience)
+        self.thread = InThisThread(self.encoder)
+        self.preparer = Preparer(repository, index, self.encoder, self.patience)
+        self.embedder = Embedder(self.thread, 64)
+        self.finisher = Finisher(
+            repository,
+            index,
+            stream,
+            self.preparer,
+            self.embedder,
+            self.in_hand,
+            self.patience,
+            self.leases,
+            self.failures,
+        )
+        self.hand_back = HandBack(stream, name, self.in_hand)
+
+    async def work(self, count: int) -> bool:
+        """Bring up to date what the next `count` entries ask for."""
+        deliveries = self.stream.hand_out(count)
+        works = self.in_hand.admit(await self.intake.sort_out(deliveries))
+        plans = await self.preparer.prepare(works)
+        async for group in self.embedder.embed(plans):
+            await self.finisher.finish(group, lambda: False)
+        return bool(deliveries)
+
+
+class InThisThread(EncodeThread):
+    """No thread, so that a test sees the same order each time."""
+
+    async def embed_passages(self, ids: Any) -> Any:
+        await asyncio.sleep(0)
+        return self._encoder.embed(ids)
 
 
 @pytest.fixture
@@ -225,5 +412,7 @@ def toys() -> SimpleNamespace:
         Repository=Repository,
         Index=Index,
         Stream=Stream,
+        Life=Life,
+        Delivery=Delivery,
         info=INFO,
     )

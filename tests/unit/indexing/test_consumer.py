@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
 
+from explanation_service.indexing import consumer as consumer_module
 from explanation_service.indexing.consumer import Consumer
-from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
-from explanation_service.indexing.finisher import Finisher
-from explanation_service.indexing.in_hand import InHand
-from explanation_service.indexing.intake import Intake
-from explanation_service.indexing.patience import Patience
-from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.reader import Intaken
 
 
@@ -39,29 +35,28 @@ class Setup:
         self.stream = toys.Stream(steps)
         self.reader = Reader(self.stream, again)
         self.stop = asyncio.Event()
-        self.in_hand = InHand()
         self.thread = EncodeThread(self.encoder)
-        patience = Patience()
-        preparer = Preparer(self.repository, self.index, self.encoder, patience)
-        embedder = Embedder(self.thread, 64)
-        finisher = Finisher(
-            self.repository, self.index, self.stream, preparer, embedder, self.in_hand, patience
-        )
+        life = toys.Life(self.repository, self.index, self.stream)
+        life.encoder, life.preparer._encoder = self.encoder, self.encoder
+        life.embedder._thread = self.thread
+        self.in_hand, self.embedder = life.in_hand, life.embedder
         self.consumer = Consumer(
             self.reader,  # type: ignore[arg-type]
-            Intake(self.stream, patience),
-            preparer,
-            embedder,
-            finisher,
-            self.in_hand,
-            patience,
+            life.intake,
+            life.preparer,
+            life.embedder,
+            life.finisher,
+            life.in_hand,
+            life.patience,
+            life.failures,
+            life.hand_back,
             self.stop,
         )
 
     def write(self, count: int) -> None:
         for number in range(count):
             name = f"t{number}"
-            self.stream.append(name, version=self.repository.write(name, f"правило {number}"))
+            self.stream.publish(name, version=self.repository.write(name, f"правило {number}"))
 
     async def run_until(self, done: Any) -> float:
         """Runs until `done()`; the answer is how many seconds the stop took."""
@@ -95,6 +90,61 @@ async def test_no_more_is_read_than_is_worked_on(toys: SimpleNamespace) -> None:
     assert setup.reader.most_pending <= 4 * (2 + 4 + 2)
 
 
+class Valve:
+    """Lets calls of a store through once it is opened: a store that answers slowly."""
+
+    def __init__(self, store: Any, name: str) -> None:
+        self.open = asyncio.Event()
+        self.waiting = 0
+        call = getattr(store, name)
+
+        async def slow(*args: Any) -> Any:
+            self.waiting += 1
+            await self.open.wait()
+            self.waiting -= 1
+            return await call(*args)
+
+        setattr(store, name, slow)
+
+
+async def test_a_slow_index_stops_the_reading_and_nothing_is_lost(toys: SimpleNamespace) -> None:
+    setup = Setup(toys)
+    valve = Valve(setup.index, "upsert")
+    setup.write(200)
+
+    def stands_still() -> bool:
+        return bool(valve.waiting and setup.consumer._slots.locked())
+
+    async def look_and_open() -> None:
+        while not (stands_still() and setup.consumer._embedded.full()):
+            await asyncio.sleep(0.001)
+        # All that is in hand waits; whoever reads on would fill the memory.
+        assert set(setup.in_hand.entry_ids()) == set(setup.stream.pending)
+        assert len(setup.stream.pending) <= 4 * (2 + 4 + 2)
+        valve.open.set()
+
+    looking = asyncio.create_task(look_and_open())
+    await setup.run_until(lambda: looking.done() and len(setup.stream.acked) == 200)
+    await looking
+    assert len(setup.index.texts()) == 200
+
+
+async def test_a_slow_rule_book_stops_the_reading(toys: SimpleNamespace) -> None:
+    setup = Setup(toys)
+    valve = Valve(setup.repository, "get_many")
+    setup.write(40)
+
+    async def look_and_open() -> None:
+        while not valve.waiting:
+            await asyncio.sleep(0.001)
+        assert len(setup.stream.pending) == 4
+        valve.open.set()
+
+    looking = asyncio.create_task(look_and_open())
+    await setup.run_until(lambda: looking.done() and len(setup.stream.acked) == 40)
+    await looking
+
+
 async def test_what_was_delivered_before_is_worked_on_alone(toys: SimpleNamespace) -> None:
     setup = Setup(toys, again=True)
     setup.write(12)
@@ -115,8 +165,30 @@ async def test_a_stop_leaves_the_rest_pending_and_is_quick(toys: SimpleNamespace
     seconds = await setup.run_until(lambda: len(setup.stream.acked) >= 8)
     assert seconds < 2
     left = {one.fields["entity_id"] for one in setup.stream.pending.values()}
+    assert set(setup.stream.handed_back) == set(setup.stream.pending)
     assert not left & set(setup.index.texts())
     assert len(setup.stream.acked) == len(setup.index.texts())
+
+
+async def test_a_text_that_holds_the_model_is_handed_back_as_a_suspect(
+    toys: SimpleNamespace, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(consumer_module, "STOP_GRACE", 0.05)
+    setup = Setup(toys)
+    never = threading.Event()
+    original = setup.encoder.embed
+
+    def holds(ids: Any, between_layers: Any = None) -> Any:
+        never.wait(30)
+        return original(ids, between_layers)
+
+    setup.encoder.embed = holds
+    setup.write(12)
+    await setup.run_until(lambda: len(setup.stream.pending) >= 8)
+    counts = {one.times_delivered for one in setup.stream.pending.values() if one.stale}
+    assert counts == {0, 1}
+    assert set(setup.stream.handed_back) == set(setup.stream.pending)
+    never.set()
 
 
 async def test_a_template_that_cannot_be_prepared_stops_nothing(

@@ -11,7 +11,7 @@ from explanation_service.stores.records import Delivery
 
 async def test_the_sixth_delivery_is_set_aside_unseen(toys: SimpleNamespace) -> None:
     stream = toys.Stream(toys.Steps())
-    stream.append("x")
+    stream.publish("x")
     (one,) = stream.hand_out(1)
     intake = Intake(stream, Patience())
     fifth = Delivery(one.entry_id, one.fields, MAX_DELIVERIES)
@@ -26,9 +26,9 @@ async def test_what_is_no_event_is_set_aside_at_once(
     toys: SimpleNamespace, fields: dict[str, str]
 ) -> None:
     stream = toys.Stream(toys.Steps())
-    stream.append("x")
-    (good,) = stream.hand_out(1)
-    requests = await Intake(stream, Patience()).sort_out([Delivery("9-0", fields, 1), good])
+    stream.publish("x")
+    stream.waiting.insert(0, Delivery("9-0", fields, 1))
+    requests = await Intake(stream, Patience()).sort_out(stream.hand_out(2))
     assert [one.entry_id for one in requests] == ["1-0"]
     assert stream.dead == [("9-0", "malformed")]
 
@@ -44,3 +44,9 @@ def test_counts_grow_with_full_answers_only() -> None:
     stubborn.note(1)
     stubborn.note(0)
     assert stubborn.count == 2
+
+
+async def test_what_went_with_its_group_needs_no_burial(toys: SimpleNamespace) -> None:
+    stream = toys.Stream(toys.Steps())
+    stream.lose()
+    assert await Intake(stream, Patience()).sort_out([Delivery("9-0", {}, 1)]) == []

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+
+from qdrant_client import models
 
 from explanation_service.stores.records import PassagePoint, SparseVector
 from explanation_service.stores.vector_index import VectorIndex
@@ -11,10 +13,22 @@ class Client:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.limits: list[float] = []
 
-    async def upsert(self, collection: str, points: list[Any], wait: bool) -> None:
+    async def batch_update_points(
+        self, collection: str, operations: list[models.UpsertOperation], wait: bool
+    ) -> None:
         assert collection == "templates" and wait
+        self.limits += [_limit(one) for one in operations]
+        points = [point for one in operations for point in one.upsert.points]
         self.batches.append([point.payload["chunk_index"] for point in points])
+
+
+def _limit(operation: models.UpsertOperation) -> float:
+    """The highest version that the operation replaces."""
+    (condition,) = operation.upsert.update_filter.must
+    assert condition.key == "version"
+    return condition.range.lte
 
 
 def point(template_id: str, chunk: int) -> PassagePoint:
@@ -24,7 +38,7 @@ def point(template_id: str, chunk: int) -> PassagePoint:
     )
 
 
-async def test_the_chunk_that_tells_the_state_is_written_last() -> None:
+async def test_first_chunks_are_written_last() -> None:
     client = Client()
     points = [point(name, chunk) for name in "ab" for chunk in range(200)]
     await VectorIndex(client, None, "templates").upsert(points)  # type: ignore[arg-type]
@@ -34,9 +48,17 @@ async def test_the_chunk_that_tells_the_state_is_written_last() -> None:
     assert written[-2:] == [0, 0] and 0 not in written[:-2]
 
 
+async def test_each_version_has_its_own_guard() -> None:
+    client = Client()
+    points = [replace(point(f"t{n}", 0), version=n % 3 + 1) for n in range(9)]
+    await VectorIndex(client, None, "templates").upsert(points, {"t0": 7})  # type: ignore[arg-type]
+    assert sorted(client.limits) == [1, 2, 3, 7]
+
+
 async def test_nothing_to_write_asks_nothing() -> None:
     client = Client()
     index = VectorIndex(client, None, "templates")  # type: ignore[arg-type]
     await index.upsert([])
     await index.delete([])
+    await index.relabel([])
     assert await index.indexed_state([]) == {} and client.batches == []

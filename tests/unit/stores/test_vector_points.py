@@ -38,7 +38,9 @@ def test_a_point_comes_back_as_passage_and_state() -> None:
     point = points_of.to_point(POINT)
     payload = point.payload or {}
     assert set(PASSAGE_FIELDS) | set(points_of.STATE_FIELDS) == set(payload)
-    assert points_of.to_state(payload) == IndexedState(3, "h", 2)
+    other = {**payload, "chunk_index": 0}
+    assert points_of.to_states([payload, other]) == {"a": IndexedState(3, "h", 2)}
+    assert points_of.to_states([other])["a"].complete is False
     assert to_passage(payload, 0.5) == Passage(
         "a", 1, 3, "Т", "текст", "тема", "ЕГЭ", ("x", "y"), 0.5
     )

@@ -118,6 +118,7 @@ class ExplanationResponse(PassagesEvent):
                 "ударением.",
                 "source": "rules",
                 "degraded": False,
+                "truncated": False,
                 "passages": [_PASSAGE],
                 "search": {"mode": "hybrid", "degraded": False},
                 "model": None,
@@ -130,9 +131,17 @@ class ExplanationResponse(PassagesEvent):
 
     explanation: str
     source: Annotated[
-        Source, Field(description="llm: a language model; rules: composed from the passages")
+        Source,
+        Field(
+            description="llm: a language model, now; cache: the model, before; stale-cache: the "
+            "model, long before or asked otherwise, since it gives none now; rules: composed from "
+            "the passages"
+        ),
     ]
     degraded: Annotated[bool, Field(description="Something that was expected had to be left out")]
+    truncated: Annotated[
+        bool, Field(description="The language model's text breaks off at an ellipsis")
+    ] = False
     model: str | None
     model_version: str | None
     usage: TokenUsage | None
@@ -146,6 +155,7 @@ class ExplanationResponse(PassagesEvent):
             explanation=explanation.text,
             source=explanation.source,
             degraded=explanation.degraded,
+            truncated=explanation.truncated,
             passages=found.passages,
             search=found.search,
             model=explanation.model,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from explanation_service.content.template import TemplateDraft
-from explanation_service.indexing import content_hash as module
-from explanation_service.indexing.content_hash import content_hash
+from explanation_service.reconciliation import content_hash as module
+from explanation_service.reconciliation.content_hash import content_hash, same_text
 
 DRAFT = TemplateDraft(title="Не", body="с глаголами", topic="a", exam="ege", tags=("x", "y"))
 
@@ -35,3 +35,12 @@ def test_fields_do_not_run_into_each_other() -> None:
     one = TemplateDraft(title="аб", body="в")
     other = TemplateDraft(title="а", body="бв")
     assert content_hash(one, "r") != content_hash(other, "r")
+
+
+@pytest.mark.parametrize("label", [{"topic": None}, {"exam": "oge"}, {"tags": ("x",)}])
+def test_labels_are_no_text(label: dict[str, object]) -> None:
+    before = content_hash(DRAFT, "r1")
+    assert same_text(before, content_hash(DRAFT.model_copy(update=label), "r1"))
+    assert not same_text(before, content_hash(DRAFT, "r2"))
+    assert not same_text(before, content_hash(DRAFT.model_copy(update={"body": "б"}), "r1"))
+    assert len(before) == 32

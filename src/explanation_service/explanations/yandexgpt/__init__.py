@@ -1,0 +1,1 @@
+"""YandexGPT behind the interface of explanations/language_model.py."""
