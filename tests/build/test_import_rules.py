@@ -15,6 +15,8 @@ ML = {
     "scipy",
     "sklearn",
     "onnxruntime",
+    "fasttext",
+    "navec",
 }
 
 

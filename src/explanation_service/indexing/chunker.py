@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from razdel import sentenize
 
+from explanation_service.telemetry.metrics import embed_cut_texts_total
+
 # Whoever alters the passages of some text below raises CHUNKER_VERSION in
 # reconciliation/content_hash.py: index and text are compared by a hash that it is part of.
 
@@ -75,7 +77,10 @@ class Chunker:
         title = " ".join(unicodedata.normalize("NFC", title).split())
         spans = self._token_spans(title)
         allowed = max(1, int(self._room * TITLE_SHARE))
-        return title if len(spans) <= allowed else title[: spans[allowed - 1][1]]
+        if len(spans) <= allowed:
+            return title
+        embed_cut_texts_total.labels("title").inc()
+        return title[: spans[allowed - 1][1]]
 
     def _pieces(self, body: str, starts: Sequence[int], budget: int) -> list[tuple[int, int, int]]:
         """(start, stop, tokens) of each sentence; one above the budget comes in several parts."""

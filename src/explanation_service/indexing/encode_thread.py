@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from explanation_service.indexing.encoder import PassageEncoder, Vectors
+from explanation_service.indexing.encoder import PassageEncoder, Tokens, Vectors
 
 
 @dataclass
 class _Job:
-    ids: Sequence[Sequence[int]]
+    ids: Sequence[Tokens]
     done: Future[Vectors] = field(default_factory=Future)
 
 
@@ -53,15 +53,15 @@ class EncodeThread:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
-    async def embed_queries(self, ids: Sequence[Sequence[int]]) -> Vectors:
+    async def embed_queries(self, ids: Sequence[Tokens]) -> Vectors:
         """Vectors of one batch of queries; raises what the model raises."""
         return await self._submit(self._queries, ids)
 
-    async def embed_passages(self, ids: Sequence[Sequence[int]]) -> Vectors:
+    async def embed_passages(self, ids: Sequence[Tokens]) -> Vectors:
         """Vectors of one batch of passages; raises what the model raises."""
         return await self._submit(self._passages, ids)
 
-    async def _submit(self, lane: deque[_Job], ids: Sequence[Sequence[int]]) -> Vectors:
+    async def _submit(self, lane: deque[_Job], ids: Sequence[Tokens]) -> Vectors:
         job = _Job(ids)
         with self._wake:
             if self._closing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from explanation_service.indexing.chunker import Chunk
+from explanation_service.indexing.encoder import Tokens
 from explanation_service.indexing.in_hand import Request, Work
 from explanation_service.reconciliation.content_hash import same_text
 from explanation_service.stores.mongodb import StoredTemplate
@@ -33,10 +34,10 @@ class Action(Enum):
 
 @dataclass
 class PlannedChunk:
-    """One passage on its way: token ids for the model, then the vector that came out."""
+    """One passage on its way: tokens for the model, then the vector that came out."""
 
     chunk: Chunk
-    ids: list[int]
+    ids: Tokens
     lexical: SparseVector
     vector: list[float] | None = None
     failure: BaseException | None = None

@@ -8,12 +8,13 @@ from typing import Any
 
 from explanation_service.content.outbox_sweep import sweep_outbox
 from explanation_service.content.rule_book import RuleBook
+from explanation_service.indexing.backends.load import load_encoder
 from explanation_service.indexing.change_relay import ChangeRelay
 from explanation_service.indexing.connections import Connections, connect
 from explanation_service.indexing.consumer import Consumer
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
-from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.hand_back import HandBack
@@ -24,7 +25,6 @@ from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
 from explanation_service.indexing.leadership import lead
 from explanation_service.indexing.leases import LEASE, RENEWAL, Leases
-from explanation_service.indexing.model_directory import locate_model
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.query_lane import QueryLane
@@ -103,7 +103,7 @@ class Worker:
             thread.close()
 
     def _load(self) -> PassageEncoder:
-        encoder = Encoder(locate_model(self._settings))
+        encoder = load_encoder(self._settings)
         log.info("model is loaded", model=encoder.info.name, revision=encoder.info.revision)
         for row in encoder.passage_ids(_WARM_UP):
             encoder.embed([row])

@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     embedding_max_batch_tokens: int = Field(
         512, ge=32, le=65_536, description="a whole number from 32 to 65536"
     )
+    embedding_backend: Literal["torch", "onnx", "onnx-int8"] = Field(
+        "torch", description="torch, onnx or onnx-int8"
+    )
     fasttext_model_path: Path | None = Field(None, description="the path of a file")
     worker_role: Literal["all", "index", "query"] = Field("all", description="all, index or query")
     reconcile_interval_seconds: int = Field(
