@@ -13,6 +13,7 @@ import yaml
 SET_BY_THE_CONTAINER = {
     "API_HOST": "all addresses of the container",
     "API_PORT": "8000 inside, PUBLISH_API_PORT outside",
+    "EMBEDDING_BACKEND": "the images have torch alone",
     "EMBEDDING_MODEL_NAME": "the model is a layer of the image",
     "EMBEDDING_MODEL_PATH": "the model is a layer of the image",
     "FASTTEXT_MODEL_PATH": "a file that a volume would have to bring",
