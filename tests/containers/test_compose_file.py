@@ -60,11 +60,12 @@ def test_the_monolith_has_the_settings_of_both(services: dict[str, Any]) -> None
 
 def test_defaults_are_those_of_the_settings(services: dict[str, Any]) -> None:
     # Another environment than the developer's; the stores' addresses; the model's own defaults.
-    other = {"APP_ENV", "YANDEXGPT_BASE_URL", *RENAMED}
-    for name, value in services["python-generator-api"]["environment"].items():
-        if name not in other:
-            default = re.sub(r"^\$\{[A-Z_]+:-(.*)\}$", r"\1", value)
-            assert default == variables()[name], name
+    other = {"APP_ENV", "START_EMBEDDING_WORKER", "YANDEXGPT_BASE_URL", *RENAMED}
+    for service in OURS:
+        for name, value in services[service]["environment"].items():
+            if name not in other:
+                default = re.sub(r"^\$\{[A-Z_]+:-(.*)\}$", r"\1", value)
+                assert default == variables()[name], (service, name)
 
 
 def test_what_runs_without_a_profile(services: dict[str, Any]) -> None:

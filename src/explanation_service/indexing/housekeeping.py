@@ -36,10 +36,7 @@ async def keep_house(
     rounds = 0
     while True:
         try:
-            status = await stream.status()
-            embed_stream_lag.set(status.lag)
-            embed_stream_pending.set(status.pending)
-            embed_oldest_pending_seconds.set(status.oldest_pending_seconds)
+            await _show_figures(stream)
             if rounds % TRIM_EVERY == 0:
                 await stream.trim()
                 removed = await janitor.sweep()
@@ -51,6 +48,26 @@ async def keep_house(
             log.exception("housekeeping failed")
         rounds += 1
         await asyncio.sleep(interval)
+
+
+async def watch_stream(stream: EventStream, interval: float = FIGURES_INTERVAL) -> None:
+    """Show the stream's figures until cancelled: a worker for queries alone does, so that
+    monitoring sees what waits when every index worker is gone."""
+    while True:
+        try:
+            await _show_figures(stream)
+        except StoreError as error:
+            log.debug("no figures of the stream", why=str(error))
+        except Exception:
+            log.exception("watching the stream failed")
+        await asyncio.sleep(interval)
+
+
+async def _show_figures(stream: EventStream) -> None:
+    status = await stream.status()
+    embed_stream_lag.set(status.lag)
+    embed_stream_pending.set(status.pending)
+    embed_oldest_pending_seconds.set(status.oldest_pending_seconds)
 
 
 async def watch_index(index: VectorIndex, heal: Callable[[], Awaitable[None]]) -> None:

@@ -24,6 +24,7 @@ from explanation_service.indexing.housekeeping import (
     forget_rebuilds,
     keep_house,
     watch_index,
+    watch_stream,
 )
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
@@ -135,6 +136,7 @@ class Worker:
             main.append(self._watched(self._index(connections, encoder, thread, pulse), pulse))
         else:
             self.readiness.index_is_there()
+            parts.append(watch_stream(connections.stream))
         await _run_together(main, parts)
 
     async def _watched(self, loop: Coroutine[Any, Any, None], pulse: Pulse) -> None:
