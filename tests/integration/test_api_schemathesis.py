@@ -16,7 +16,7 @@ from explanation_service.standalone.program import python_environment
 
 pytest.importorskip("schemathesis")
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).absolute().parent
 # Cases of each operation besides those that are the same each time. //tests/nightly has more, and
 # another seed each time; here a run can be repeated.
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "20"))

@@ -38,11 +38,12 @@ async def test_a_burst_passes_and_no_more(redis: RedisClient) -> None:
 
 async def test_who_waits_as_long_as_told_may_go_on(redis: RedisClient) -> None:
     limits, caller = RateLimitStore(redis), uuid4().hex
-    assert await limits.take(caller, 600, 1) == 0.0
-    wait = await limits.take(caller, 600, 1)
-    assert 0 < wait <= 0.1
-    await asyncio.sleep(wait)
-    assert await limits.take(caller, 600, 1) == 0.0
+    # Until one is refused: a machine that is slow enough never asks too often.
+    while not (wait := await limits.take(caller, 120, 2)):
+        pass
+    assert 0 < wait <= 0.5
+    await asyncio.sleep(wait + 0.01)
+    assert await limits.take(caller, 120, 2) == 0.0
 
 
 async def test_refused_requests_do_not_push_the_next_one_away(redis: RedisClient) -> None:
@@ -61,8 +62,7 @@ async def test_over_a_minute_no_more_than_the_rate_and_the_burst(redis: RedisCli
     while time.monotonic() - started < 1.0:
         passed += await limits.take(caller, 1200, 5) == 0.0
     seconds = time.monotonic() - started
-    assert passed <= 5 + 20 * seconds + 1
-    assert passed > 5
+    assert 1 <= passed <= 5 + 20 * seconds + 1
 
 
 async def test_what_is_full_again_is_forgotten(redis: RedisClient) -> None:
