@@ -94,6 +94,8 @@ addEventListener("hashchange", () => {
   if (!byId(current()).contains(document.activeElement)) byId(current()).querySelector("h1").focus();
 });
 addEventListener("keydown", onKey);
+// Not by its address, which is the view's.
+byId("skip").onclick = (event) => { event.preventDefault(); byId("main").focus(); };
 byId("theme").onclick = switchTheme;
 byId("language").onclick = switchLanguage;
 byId("key-open").onclick = openKey;

@@ -22,6 +22,7 @@ export function say(key, values) {
 
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(current, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+export const count = (value) => (value === null || value === undefined ? "—" : number(value));
 export const milliseconds = (value) => say("ms", { n: number(value, value < 10 ? 1 : 0) });
 /** Of milliseconds, in tenths of a second. */
 export const seconds = (value) => say("s", { n: number(value / 1000, 1) });

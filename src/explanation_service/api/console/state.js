@@ -2,7 +2,7 @@
 
 import { Problem, readStatus } from "./api.js";
 import { byId, make } from "./dom.js";
-import { inLanguage, milliseconds, moment, number, say, seconds } from "./language.js";
+import { count, inLanguage, milliseconds, moment, number, say, seconds } from "./language.js";
 
 const PAUSE = 2000;
 
@@ -35,15 +35,13 @@ export async function refresh() {
   render();
 }
 
-const count = (value) => (value === null || value === undefined ? "—" : number(value));
-
 function render() {
   const { stores, status = {}, problem, seen } = state;
   byId("strip").replaceChildren(...strip(stores, status, problem));
   byId("state-seen").textContent = seen ? say("state.seen", { when: seen }) : "";
   byId("state-fault").replaceChildren(...(problem?.nodes() ?? []));
   fill("stores", Object.entries(stores).map(([name, { status: is, latency_ms: took }]) => [
-    "store." + name, say("store.is." + is) + (took ? " · " + milliseconds(took) : ""), "dot " + is]));
+    "store." + name, took ? milliseconds(took) : say("store.is." + is), "dot " + is]));
   fill("stream", [
     ["state.lag", count(status.stream_lag)],
     ["state.pending", count(status.pending)],

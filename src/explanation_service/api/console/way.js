@@ -3,7 +3,7 @@
 
 import { Problem, readStatus, search } from "./api.js";
 import { byId, make } from "./dom.js";
-import { inLanguage, milliseconds, number, say, seconds } from "./language.js";
+import { count, inLanguage, milliseconds, say, seconds } from "./language.js";
 
 // Milliseconds between two searches in the first seconds, and later; and between two looks at the stream.
 const [SOON, LATER, FRESH, LOOK] = [150, 1500, 5000, 500];
@@ -84,7 +84,7 @@ function sentence() {
 function steps({ age, gone, status, version, took, what }) {
   const over = age !== null;
   const step = (state, words, detail) => make("li", { className: state }, words + " ", make("small", {}, detail));
-  const waiting = status && !over ? say("way.stream.now", { lag: number(status.stream_lag), pending: number(status.pending) }) : "";
+  const waiting = status && !over ? say("way.stream.now", { lag: count(status.stream_lag), pending: count(status.pending) }) : "";
   return [
     step("over", say("way." + what, { n: version }), milliseconds(took)),
     step(over ? "over" : "now", say("way.stream"), waiting),

@@ -11,8 +11,8 @@ export const WORDS = {
   tags: ["Метки, через запятую", "Tags, with commas"],
   score: ["Оценка; сравнима внутри одного ответа", "Score; compares within one answer"],
   degraded: ["неполно", "degraded"],
-  ms: ["{n} мс", "{n} ms"],
-  s: ["{n} с", "{n} s"],
+  ms: ["{n} мс", "{n} ms"],
+  s: ["{n} с", "{n} s"],
 
   search: ["Поиск", "Search"],
   "search.title": ["Поиск по правилам", "Search the rules"],
