@@ -13,9 +13,10 @@ from typing import cast
 from bench.rank_fusion import RankFusion
 from explanation_service.content.importer import read_jsonl
 from explanation_service.content.template import Template
+from explanation_service.indexing.backends.torch import TorchEncoder
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
-from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.in_hand import Work
 from explanation_service.indexing.model_directory import ModelSource
 from explanation_service.indexing.patience import Patience
@@ -89,7 +90,7 @@ async def indexed(
     settings = load_settings(qdrant_url=qdrant_url, qdrant_collection=alias)
     client, rest = connect_qdrant(settings), connect_qdrant_rest(settings)
     index = VectorIndex(client, rest, alias)
-    encoder = Encoder(ModelSource(model.name, model))
+    encoder = TorchEncoder(ModelSource(model.name, model))
     thread = EncodeThread(encoder)
     thread.start()
     try:

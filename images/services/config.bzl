@@ -76,3 +76,26 @@ SERVICES = {
         texts = {},
     ),
 }
+
+# The fake YandexGPT (tests/yandexgpt_fake): no server of ours and none of theirs, for compose's profile dev.
+YANDEXGPT_FAKE = struct(
+    entrypoint = [
+        PYTHON,
+        "-m",
+        "yandexgpt_fake",
+        "--host=0.0.0.0",
+    ],
+    folder = "/usr/local/lib/explanation-service-dev",
+    modules = [
+        "__init__",
+        "__main__",
+        "behaviours",
+        "connection",
+        "errors",
+        "generation",
+        "journal",
+        "protocols",
+        "server",
+    ],
+    port = 8090,
+)

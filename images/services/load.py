@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SERVICES = ("mongodb", "prometheus", "qdrant", "redis")
+SERVICES = ("mongodb", "prometheus", "qdrant", "redis", "yandexgpt")
 
 
 def main() -> int:

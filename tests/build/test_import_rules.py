@@ -15,6 +15,8 @@ ML = {
     "scipy",
     "sklearn",
     "onnxruntime",
+    "fasttext",
+    "navec",
 }
 
 
@@ -54,7 +56,14 @@ def test_only_the_stores_import_drivers() -> None:
 
 def test_only_writing_vectors_needs_qdrants_own_client() -> None:
     # src/explanation_service/stores/BUILD.bazel makes a target of its own of these.
-    writing = {"qdrant", "vector_collection", "vector_index", "vector_points", "vector_writes"}
+    writing = {
+        "index_collections",
+        "qdrant",
+        "vector_collection",
+        "vector_index",
+        "vector_points",
+        "vector_writes",
+    }
     using = {
         path.stem
         for path in (SOURCE / "stores").glob("*.py")
@@ -81,6 +90,8 @@ def test_the_api_side_never_imports_the_worker() -> None:
         "api",
         "explanations",
         "retrieval",
+        "reconciliation",
+        "cli",
         "content",
         "stores",
         "settings",
@@ -90,6 +101,14 @@ def test_the_api_side_never_imports_the_worker() -> None:
 
 
 def test_lower_packages_do_not_import_higher_ones() -> None:
-    order = ["settings", "telemetry", "stores", "retrieval", "explanations", "api"]
+    order = [
+        "settings",
+        "telemetry",
+        "stores",
+        "retrieval",
+        "reconciliation",
+        "explanations",
+        "api",
+    ]
     for place, package in enumerate(order):
         assert not service_imports(package) & set(order[place + 1 :]), package

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # "No ML in the API" (docs/architecture.md) means none of these.
 ML_DISTRIBUTIONS = {
+    "fasttext-numpy2-wheel",
+    "navec",
     "onnxruntime",
     "safetensors",
     "scikit-learn",

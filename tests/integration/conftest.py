@@ -7,6 +7,7 @@ changed: no environment variable, no working directory.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -14,8 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import httpx
@@ -122,6 +124,88 @@ def settings(redis_url: str, mongodb_uri: str, qdrant_url: str) -> Settings:
         api_keys=(),
         admin_api_keys=(),
     )
+
+
+def environment_of(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment of a process with these settings and no key of the machine's own."""
+    kept = {name: value for name, value in os.environ.items() if "KEY" not in name}
+    names = ("mongodb_uri", "mongodb_db", "redis_url", "redis_stream_name", "redis_stream_group")
+    names += ("qdrant_url", "qdrant_collection")
+    return {**kept, **{name.upper(): str(getattr(settings, name)) for name in names}, **more}
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    return environment_of(settings)
+
+
+@dataclass
+class Api:
+    """A running API; its log is in `folder`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    settings: Settings
+    folder: Path
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_START_SECONDS)
+
+    def errors(self) -> str:
+        return (self.folder / "err").read_text()
+
+    def log(self) -> list[dict[str, Any]]:
+        # Up to the last line break: what follows may still be written.
+        return [json.loads(line) for line in self.errors().split("\n")[:-1]]
+
+
+@contextlib.contextmanager
+def _running_api(settings: Settings, folder: Path, **more: str) -> Iterator[Api]:
+    folder.mkdir(exist_ok=True)
+    port = ports.free_ports(1)[0]
+    where = {"API_HOST": "127.0.0.1", "API_PORT": str(port)}
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "explanation_service.api"],
+            stdout=out,
+            stderr=err,
+            env=environment_of(settings, **where, **more),
+        )
+    api = Api(process, f"http://127.0.0.1:{port}", settings, folder)
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _is_alive(api):
+            assert process.poll() is None, api.errors()
+            assert time.monotonic() < deadline, api.errors()
+            time.sleep(0.02)
+        yield api
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _is_alive(api: Api) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{api.url}/health", timeout=5, trust_env=False).status_code == 200
+    return False
+
+
+@pytest.fixture
+def run_api() -> Callable[..., contextlib.AbstractContextManager[Api]]:
+    """`with run_api(settings, folder, NAME="value") as api`: a process of its own."""
+    return _running_api
+
+
+@pytest.fixture
+def api(settings: Settings, tmp_path: Path) -> Iterator[Api]:
+    """One that nothing was asked of besides its stores."""
+    with _running_api(settings, tmp_path) as api:
+        yield api
 
 
 @pytest.fixture(scope="session")

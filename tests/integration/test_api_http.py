@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import pytest
 
 from explanation_service.retrieval.lexical import encode_document
 from explanation_service.settings import Settings
+from explanation_service.standalone.ports import free_ports
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.records import EmbeddingModelInfo, PassagePoint
 from explanation_service.stores.redis import close, connect_redis
@@ -36,78 +34,8 @@ ASK = {
     "student_answer": "вада",
     "correct_answer": "вода",
 }
-# Seconds and bytes; measured 0.7 s and 85 MiB on two cores.
-START = 10.0
+# Bytes; measured 85 MiB.
 MEMORY = 110 * 2**20
-
-
-@dataclass
-class Api:
-    """A running API."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    settings: Settings
-    folder: Path
-    started_in: float
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=20)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def log(self) -> list[dict[str, Any]]:
-        # Up to the last line break: what follows may still be written.
-        lines = (self.folder / "err").read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
-
-
-def environment(settings: Settings, **more: str) -> dict[str, str]:
-    """The environment of a process with these settings and no key of the machine's own."""
-    kept = {name: value for name, value in os.environ.items() if "KEY" not in name}
-    names = ("mongodb_uri", "mongodb_db", "redis_url", "redis_stream_name", "redis_stream_group")
-    names += ("qdrant_url", "qdrant_collection")
-    return {**kept, **{name.upper(): str(getattr(settings, name)) for name in names}, **more}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def running_api(settings: Settings, folder: Path, **more: str) -> Iterator[Api]:
-    port = free_port()
-    command = [sys.executable, "-m", "explanation_service.api"]
-    where = {"API_HOST": "127.0.0.1", "API_PORT": str(port)}
-    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            command, stdout=out, stderr=err, env=environment(settings, **where, **more)
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            while True:
-                assert process.poll() is None, (folder / "err").read_text()
-                assert time.monotonic() - started < START
-                with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                        break
-                time.sleep(0.02)
-            yield Api(process, url, settings, folder, time.monotonic() - started)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def api(settings: Settings, tmp_path: Path) -> Iterator[Api]:
-    with running_api(settings, tmp_path) as api:
-        yield api
 
 
 async def index(settings: Settings, template_id: str) -> None:
@@ -123,7 +51,7 @@ async def index(settings: Settings, template_id: str) -> None:
     await vectors.close()
 
 
-async def test_from_a_write_to_an_explanation_without_any_worker(api: Api) -> None:
+async def test_from_a_write_to_an_explanation_without_any_worker(api: Any) -> None:
     with api.client() as client:
         empty = client.post("/v1/rag/search", json={"query": "корень"})
         assert (empty.status_code, empty.json()["hits"]) == (200, [])
@@ -146,7 +74,7 @@ async def test_from_a_write_to_an_explanation_without_any_worker(api: Api) -> No
         assert status["stream_lag"] == 1
 
 
-async def test_an_event_follows_each_write_with_the_trace_of_its_request(api: Api) -> None:
+async def test_an_event_follows_each_write_with_the_trace_of_its_request(api: Any) -> None:
     traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
     headers = {"traceparent": traceparent, "X-Request-ID": "from-outside"}
     with api.client() as client:
@@ -171,7 +99,7 @@ async def test_an_event_follows_each_write_with_the_trace_of_its_request(api: Ap
     assert written[0]["traceparent"] == traceparent
 
 
-async def test_repeated_requests_over_real_redis(api: Api) -> None:
+async def test_repeated_requests_over_real_redis(api: Any) -> None:
     await index(api.settings, "vowels")
     headers = {"Idempotency-Key": f"key-{api.settings.qdrant_collection}"}
     with api.client() as client:
@@ -190,7 +118,7 @@ async def test_repeated_requests_over_real_redis(api: Api) -> None:
         assert other.status_code == 422
 
 
-async def test_a_stream_over_the_wire(api: Api) -> None:
+async def test_a_stream_over_the_wire(api: Any) -> None:
     await index(api.settings, "vowels")
     headers = {"Accept": "text/event-stream"}
     with (
@@ -202,7 +130,7 @@ async def test_a_stream_over_the_wire(api: Api) -> None:
     assert set(lines[1:-1]) == {"event: delta"}
 
 
-def test_a_body_that_is_too_large_is_refused_over_the_wire(api: Api) -> None:
+def test_a_body_that_is_too_large_is_refused_over_the_wire(api: Any) -> None:
     with api.client() as client:
         answer = client.put("/v1/templates/a", content=b"x" * (2 * 2**20))
         assert answer.status_code == 413
@@ -215,7 +143,7 @@ def test_a_body_that_is_too_large_is_refused_over_the_wire(api: Api) -> None:
         assert client.put("/v1/templates/a", content=pieces(), headers=headers).status_code == 413
 
 
-def test_the_process_is_lean_quiet_and_stops_in_order(api: Api) -> None:
+def test_the_process_is_lean_quiet_and_stops_in_order(api: Any) -> None:
     pages = int(Path(f"/proc/{api.process.pid}/statm").read_text().split()[1])
     assert pages * os.sysconf("SC_PAGESIZE") < MEMORY
     with api.client() as client:
@@ -227,7 +155,7 @@ def test_the_process_is_lean_quiet_and_stops_in_order(api: Api) -> None:
 
 
 def test_it_starts_and_says_so_while_every_store_is_away(
-    tmp_path: Path, settings: Settings
+    tmp_path: Path, settings: Settings, run_api: Any
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -239,7 +167,7 @@ def test_it_starts_and_says_so_while_every_store_is_away(
                 "qdrant_url": f"http://{nowhere}",
             }
         )
-        with running_api(away, tmp_path) as api, api.client() as client:
+        with run_api(away, tmp_path) as api, api.client() as client:
             ready = client.get("/health/ready")
             assert ready.status_code == 503
             states = {name: one["status"] for name, one in ready.json()["dependencies"].items()}
@@ -261,76 +189,78 @@ def test_it_starts_and_says_so_while_every_store_is_away(
             assert api.stop() == 0
 
 
-def command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "explanation_service.cli", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
-        env=environment(settings),
+        env=environment,
     )
 
 
-def test_templates_come_in_and_out_by_the_command(settings: Settings, tmp_path: Path) -> None:
-    first = command(settings, "templates", "import", "sample")
+def test_templates_come_in_and_out_by_the_command(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    first = run_command(environment, "templates", "import", "sample")
     assert first.returncode == 0, first.stderr
     count = int(first.stdout.split()[0])
     assert count > 50
-    again = command(settings, "templates", "import", "sample")
+    again = run_command(environment, "templates", "import", "sample")
     assert again.stdout == f"0 created, 0 updated, {count} unchanged, 0 failed\n"
-    exported = command(settings, "templates", "export")
+    exported = run_command(environment, "templates", "export")
     assert len(exported.stdout.splitlines()) == count
     path = tmp_path / "out.jsonl"
     path.write_text(exported.stdout)
-    back = command(settings, "templates", "import", str(path))
+    back = run_command(environment, "templates", "import", str(path))
     assert back.stdout == again.stdout
 
 
-async def test_dead_letters_by_the_command(settings: Settings) -> None:
+async def test_dead_letters_by_the_command(settings: Settings, environment: dict[str, str]) -> None:
     redis = connect_redis(settings)
     dead = f"{settings.redis_stream_name}:dead"
     notes = {"reason": "malformed", "detail": "op: field is missing", "source_id": "1-1"}
     for name in ("a", "b", "c"):
         await redis.xadd(dead, {"entity_id": name, **notes})
-    listed = command(settings, "dead-letters", "list").stdout.splitlines()
+    listed = run_command(environment, "dead-letters", "list").stdout.splitlines()
     ids = [line.split("\t")[0] for line in listed]
     assert [line.split("\t")[2:] for line in listed] == [["malformed", name] for name in "abc"]
-    shown = json.loads(command(settings, "dead-letters", "show", ids[0]).stdout)
+    shown = json.loads(run_command(environment, "dead-letters", "show", ids[0]).stdout)
     assert (shown["detail"], shown["fields"]) == (notes["detail"], {"entity_id": "a"})
 
-    assert command(settings, "dead-letters", "drop", ids[0]).stdout == "1 dropped\n"
-    replayed = command(settings, "dead-letters", "replay", "--all")
+    assert run_command(environment, "dead-letters", "drop", ids[0]).stdout == "1 dropped\n"
+    replayed = run_command(environment, "dead-letters", "replay", "--all")
     assert replayed.stdout == "2 put back into the stream\n"
-    assert command(settings, "dead-letters", "list").stdout == ""
+    assert run_command(environment, "dead-letters", "list").stdout == ""
     rows = await redis.xrange(settings.redis_stream_name)
     assert [fields for _, fields in rows] == [{"entity_id": "b"}, {"entity_id": "c"}]
     await close(redis)
 
-    missing = command(settings, "dead-letters", "show", "1-1")
+    missing = run_command(environment, "dead-letters", "show", "1-1")
     assert (missing.returncode, missing.stderr) == (1, "There is no dead letter 1-1.\n")
-    malformed = command(settings, "dead-letters", "show", "x")
+    malformed = run_command(environment, "dead-letters", "show", "x")
     assert malformed.returncode == 1
     assert len(malformed.stderr.splitlines()) == 1
 
 
-def test_the_doctor_finds_nothing_wrong(settings: Settings) -> None:
-    done = command(settings, "doctor")
+def test_the_doctor_finds_nothing_wrong(environment: dict[str, str]) -> None:
+    done = run_command(environment, "doctor")
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
     assert "mongodb answers" in done.stdout and "no worker is ready" in done.stdout
 
 
 async def test_the_worker_inside_of_the_api(
-    settings: Settings, tmp_path: Path, model_directory: Path
+    settings: Settings, tmp_path: Path, model_directory: Path, run_api: Any
 ) -> None:
     """START_EMBEDDING_WORKER=true: the old monolith."""
     more = {
         "START_EMBEDDING_WORKER": "true",
         "EMBEDDING_MODEL_PATH": str(model_directory),
-        "WORKER_PORT": str(free_port()),
+        "WORKER_PORT": str(free_ports(1)[0]),
         "WORKER_HOST": "127.0.0.1",
     }
-    with running_api(settings, tmp_path, **more) as api, api.client() as client:
+    with run_api(settings, tmp_path, **more) as api, api.client() as client:
         assert client.put("/v1/templates/vowels", json=RULE).status_code == 201
         query = {"query": "какую букву писать без ударения"}
         deadline = time.monotonic() + 120
@@ -348,16 +278,16 @@ async def test_the_worker_inside_of_the_api(
 
 
 def test_a_model_that_is_not_there_leaves_the_api_serving(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, run_api: Any
 ) -> None:
     pytest.importorskip("torch")
     more = {
         "START_EMBEDDING_WORKER": "true",
         "EMBEDDING_MODEL_PATH": "/nowhere",
-        "WORKER_PORT": str(free_port()),
+        "WORKER_PORT": str(free_ports(1)[0]),
         "WORKER_HOST": "127.0.0.1",
     }
-    with running_api(settings, tmp_path, **more) as api, api.client() as client:
+    with run_api(settings, tmp_path, **more) as api, api.client() as client:
         deadline = time.monotonic() + 60
         while not any(line["level"] == "error" for line in api.log()):
             assert time.monotonic() < deadline

@@ -42,11 +42,11 @@ async def test_requests_are_answered_to_the_one_who_asked(sides: Sides) -> None:
     client, server = sides
     other = QueryEmbeddingClient(client._redis, client._blocking)
     ids = [await client.send_request(f"q{n}", "r1", in_ms(1)) for n in range(3)]
-    theirs = await other.send_request("other", None, in_ms(1))
-    first = await server.next_requests(2, 0.5)
-    rest = await server.next_requests(8, 0.5)
+    theirs = await other.send_request("other", "r1", in_ms(1))
+    first = await server.next_requests("r1", 2, 0.5)
+    rest = await server.next_requests("r1", 8, 0.5)
     assert [request.text for request in first + rest] == ["q0", "q1", "q2", "other"]
-    assert rest[-1].revision is None
+    assert {request.revision for request in first + rest} == {"r1"}
     await server.reply_many([(request, [0.5, -1.0]) for request in first], "r1")
     for request in rest:
         await server.reply(request, "r1", (1.0, 0.0))
@@ -61,30 +61,41 @@ async def test_requests_are_answered_to_the_one_who_asked(sides: Sides) -> None:
     assert await client.next_reply(0.1) is None
 
 
+async def test_workers_of_two_models_never_take_each_others_requests(sides: Sides) -> None:
+    client, server = sides
+    await client.send_request("old", "r1", in_ms(1))
+    await client.send_request("new", "r2", in_ms(1))
+    assert [one.text for one in await server.next_requests("r2", 8, 0.5)] == ["new"]
+    assert await server.next_requests("r2", 8, 0.1) == []
+    assert [one.text for one in await server.next_requests("r1", 8, 0.5)] == ["old"]
+
+
 async def test_a_waiting_worker_gets_a_request_at_once(sides: Sides) -> None:
     client, server = sides
-    waiting = asyncio.create_task(server.next_requests(8, 2.0))
+    waiting = asyncio.create_task(server.next_requests("r1", 8, 2.0))
     await asyncio.sleep(0.1)
     sent = time.monotonic()
-    await client.send_request("q", None, in_ms(1))
+    await client.send_request("q", "r1", in_ms(1))
     (request,) = await waiting
     assert request.text == "q" and time.monotonic() - sent < 0.5
 
 
 async def test_stale_and_broken_requests_are_dropped(sides: Sides) -> None:
     client, server = sides
-    await client.send_request("long gone", None, in_ms(-10))
-    await client._redis.rpush(channel.QUEUE_KEY, "no json")
-    await client.send_request("a little late", None, in_ms(-0.5))
-    assert [request.text for request in await server.next_requests(8, 0.2)] == ["a little late"]
-    assert await server.next_requests(8, 0.1) == []
+    await client.send_request("long gone", "r1", in_ms(-10))
+    await client._redis.rpush(channel.queue_key("r1"), "no json")
+    await client.send_request("a little late", "r1", in_ms(-0.5))
+    assert [request.text for request in await server.next_requests("r1", 8, 0.2)] == [
+        "a little late"
+    ]
+    assert await server.next_requests("r1", 8, 0.1) == []
 
 
 async def test_nothing_that_nobody_reads_stays_for_ever(sides: Sides) -> None:
     client, server = sides
-    await client.send_request("q", None, in_ms(1))
-    assert 0 < await client._redis.ttl(channel.QUEUE_KEY) <= channel.QUEUE_TTL
-    await server.reply((await server.next_requests(1, 0.2))[0], "r1", [1.0])
+    await client.send_request("q", "r1", in_ms(1))
+    assert 0 < await client._redis.ttl(channel.queue_key("r1")) <= channel.QUEUE_TTL
+    await server.reply((await server.next_requests("r1", 1, 0.2))[0], "r1", [1.0])
     assert 0 < await client._redis.ttl(client.reply_key) <= channel.REPLY_TTL
 
 
@@ -131,11 +142,11 @@ async def test_a_redis_that_is_away() -> None:
     redis = connect_redis(load_settings(redis_url="redis://127.0.0.1:1/0"))
     client, server = QueryEmbeddingClient(redis, redis), QueryEmbeddingServer(redis, redis)
     for call in (
-        client.send_request("q", None, 0),
+        client.send_request("q", "r1", 0),
         client.get_cached("r", "q"),
         client.live_workers(),
         client.next_reply(0.1),
-        server.next_requests(1, 0.1),
+        server.next_requests("r1", 1, 0.1),
         server.heartbeat("w", "all", MODEL, ready=True),
     ):
         with pytest.raises(StoreUnavailable):

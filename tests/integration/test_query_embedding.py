@@ -13,8 +13,8 @@ import pytest
 
 from explanation_service.content.rule_book import RuleBook
 from explanation_service.content.template import TemplateDraft
+from explanation_service.indexing.backends.torch import TorchEncoder
 from explanation_service.indexing.connections import connect
-from explanation_service.indexing.encoder import Encoder
 from explanation_service.indexing.model_directory import ModelSource
 from explanation_service.indexing.worker import Worker
 from explanation_service.retrieval.query_vectors import QueryVectorSource
@@ -34,8 +34,8 @@ RULES = {
 
 
 @pytest.fixture(scope="module")
-def encoder(model_directory: Path) -> Encoder:
-    return Encoder(ModelSource(model_directory.name, model_directory))
+def encoder(model_directory: Path) -> TorchEncoder:
+    return TorchEncoder(ModelSource(model_directory.name, model_directory))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def until_seen(settings: Settings, alive: bool) -> None:
 
 
 @contextlib.asynccontextmanager
-async def worker(settings: Settings, encoder: Encoder, role: str) -> AsyncIterator[None]:
+async def worker(settings: Settings, encoder: TorchEncoder, role: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
     changes = {"worker_role": role, "worker_host": "127.0.0.1", "worker_port": free_ports(1)[0]}
     running = Worker(settings.model_copy(update=changes), stop, encoder)
@@ -93,30 +93,32 @@ async def vectors(settings: Settings) -> AsyncIterator[QueryVectorSource]:
     await close(blocking)
 
 
-async def test_worker_memory_redis_and_nobody(channel: Settings, encoder: Encoder) -> None:
+async def source_of(
+    source: QueryVectorSource, revision: str, text: str, seconds: float = 5.0
+) -> str | None:
+    vector = await source.get(text, revision, time.monotonic() + seconds)
+    return None if vector is None else vector.source
+
+
+async def test_worker_memory_redis_and_nobody(channel: Settings, encoder: TorchEncoder) -> None:
     revision = encoder.info.revision
-
-    async def source_of(source: QueryVectorSource, text: str) -> str | None:
-        vector = await source.get(text, revision, time.monotonic() + 5)
-        return None if vector is None else vector.source
-
     async with vectors(channel) as first, vectors(channel) as second:
-        assert await source_of(first, "не с глаголами") is None
+        assert await source_of(first, revision, "не с глаголами") is None
         async with worker(channel, encoder, "query"):
-            assert await source_of(first, "не с глаголами") == "worker"
-            assert await source_of(first, " не  с глаголами") == "lru"
-            assert await source_of(second, "не с глаголами") == "redis"
+            assert await source_of(first, revision, "не с глаголами") == "worker"
+            assert await source_of(first, revision, " не  с глаголами") == "lru"
+            assert await source_of(second, revision, "не с глаголами") == "redis"
             started = time.monotonic()
             assert await second.get("тире", "another-model", time.monotonic() + 5) is None
             assert time.monotonic() - started < 1, "no worker has that model"
         await until_seen(channel, alive=False)
         started = time.monotonic()
-        assert await source_of(second, "когда ставится тире") is None
+        assert await source_of(second, revision, "когда ставится тире") is None
         assert time.monotonic() - started < 1, "nobody should wait for a worker that has gone"
-        assert await source_of(second, "не с глаголами") == "lru"
+        assert await source_of(second, revision, "не с глаголами") == "lru"
 
 
-async def test_the_vector_is_the_models_own(channel: Settings, encoder: Encoder) -> None:
+async def test_the_vector_is_the_models_own(channel: Settings, encoder: TorchEncoder) -> None:
     async with vectors(channel) as source, worker(channel, encoder, "query"):
         got = await source.get("Когда ставится тире?", encoder.info.revision, time.monotonic() + 5)
     assert got is not None and got.revision == encoder.info.revision
@@ -125,7 +127,7 @@ async def test_the_vector_is_the_models_own(channel: Settings, encoder: Encoder)
 
 
 async def test_a_search_is_hybrid_with_a_worker_and_degraded_without(
-    channel: Settings, encoder: Encoder
+    channel: Settings, encoder: TorchEncoder
 ) -> None:
     stores = connect(channel)
     rule_book = RuleBook(stores.repository, stores.stream)
@@ -150,7 +152,9 @@ async def test_a_search_is_hybrid_with_a_worker_and_degraded_without(
         await stores.close()
 
 
-async def test_queries_do_not_wait_behind_indexing(channel: Settings, encoder: Encoder) -> None:
+async def test_queries_do_not_wait_behind_indexing(
+    channel: Settings, encoder: TorchEncoder
+) -> None:
     stores = connect(channel)
     rule_book = RuleBook(stores.repository, stores.stream)
     body = " ".join(body for _, body in RULES.values())
@@ -179,7 +183,7 @@ async def _seconds(source: QueryVectorSource, revision: str, text: str) -> float
 
 
 def test_the_encoder_gives_what_sentence_transformers_gives(
-    encoder: Encoder, model_directory: Path
+    encoder: TorchEncoder, model_directory: Path
 ) -> None:
     from sentence_transformers import SentenceTransformer
 

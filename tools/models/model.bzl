@@ -48,3 +48,20 @@ staged_model = rule(
         "_stage": attr.label(default = "//tools/models:stage_model", cfg = "exec", executable = True),
     },
 )
+
+def _onnx_model_impl(ctx):
+    return _model_impl(
+        ctx,
+        ctx.executable._export,
+        ["--model", ctx.file.model.path],
+        [ctx.file.model],
+    )
+
+onnx_model = rule(
+    implementation = _onnx_model_impl,
+    doc = "A model's exports to ONNX, in 32 bits and with weights of 8, with its tokenizer and model_info.json.",
+    attrs = {
+        "model": attr.label(allow_single_file = True, mandatory = True),
+        "_export": attr.label(default = "//tools/models:export_onnx", cfg = "exec", executable = True),
+    },
+)

@@ -70,6 +70,15 @@ def write_info(directory: Path, name: str) -> ModelInfo:
     return info
 
 
+def read_info(directory: Path) -> ModelInfo:
+    """What model_info.json says. Raises ModelDirectoryError without a usable one."""
+    content = _read_object(directory / INFO_FILE)
+    try:
+        return ModelInfo(**content)
+    except TypeError as error:
+        raise ModelDirectoryError(f"{directory / INFO_FILE}: {error}") from error
+
+
 def check_directory(directory: Path) -> None:
     """Raise ModelDirectoryError unless `directory` has what SentenceTransformer needs offline."""
     if not directory.is_dir():

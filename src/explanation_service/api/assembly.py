@@ -25,6 +25,7 @@ from explanation_service.stores.explanation_answers import ExplanationAnswers
 from explanation_service.stores.generation_slots import GenerationSlots
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
+from explanation_service.stores.rate_limit import RateLimitStore
 from explanation_service.stores.redis import RedisClient, close, connect_redis, ping
 from explanation_service.stores.vector_search import connect_vector_search
 from explanation_service.telemetry.logging import get_logger
@@ -78,6 +79,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             search=search,
             explanations=explanations,
             idempotency=IdempotencyStore(redis),
+            rate_limits=RateLimitStore(redis),
             probes={"mongodb": mongodb.ping, "redis": partial(ping, redis), "qdrant": index.ping},
         )
 

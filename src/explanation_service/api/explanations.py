@@ -36,12 +36,25 @@ _STREAM_EXAMPLE = (
     'event: delta\ndata: {"text":"К этому вопросу ближе всего правило…"}\n\n'
     'event: done\ndata: {"explanation":"…","source":"rules",…}\n\n'
 )
+# OpenAPI before 3.2 has no words for a stream; by convention this describes each event of it.
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["passages", "delta", "done", "error"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "PassagesEvent, DeltaEvent, ExplanationResponse or Problem",
+        },
+    },
+    "required": ["event", "data"],
+}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The explanation; as server-sent events passages, delta (several), done, "
         "with comments between them where one is long in coming",
         "content": {
-            "text/event-stream": {"schema": {"type": "string", "example": _STREAM_EXAMPLE}}
+            "text/event-stream": {"schema": _EVENT, "example": _STREAM_EXAMPLE},
         },
     },
     **problem_responses(401, 404, 409, 413, 422, 503),

@@ -8,7 +8,7 @@ import time
 from fastapi import APIRouter, Response
 
 from explanation_service import __version__
-from explanation_service.api.problems import problem
+from explanation_service.api.problems import problem, problem_response
 from explanation_service.api.schemas.health import DependencyState, Health, Readiness
 from explanation_service.api.services import Probe, Services, ServicesDep
 from explanation_service.stores.errors import StoreError
@@ -30,7 +30,7 @@ async def health() -> Health:
     "/health/ready",
     summary="Whether the dependencies serve",
     response_model=Readiness,
-    responses={503: {"description": "A problem with the same members beside its own"}},
+    responses={503: problem_response(503, "NotReady")},
 )
 async def ready(services: ServicesDep) -> Response | Readiness:
     names = list(services.probes)

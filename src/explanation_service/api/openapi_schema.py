@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from explanation_service.api.problems import problem_response
+from explanation_service.api.schemas.health import NotReady
 from explanation_service.api.schemas.problem import Problem
 
 _DESCRIPTION = """\
@@ -14,7 +16,9 @@ Explains answers to exam tasks, in Russian, from the platform's own rule book.
 
 Every error is a problem document (RFC 9457, `application/problem+json`) with the request id, which
 is also the header `X-Request-ID` of every answer; a well-formed one of the caller's is kept.
-Where keys are set, they are sent as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+Where keys are set, they are sent as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Where a rate
+limit is set, each key has its own; over it the answer is 429 with `Retry-After`. 503 with
+`Retry-After` means that a store is away: the same request may be sent again.
 """
 _TAGS = [
     {"name": "explanations", "description": "Explain an answer"},
@@ -45,10 +49,51 @@ def _build(app: FastAPI) -> dict[str, Any]:
         tags=_TAGS,
     )
     schemas = document["components"]["schemas"]
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs", {}))
-    schemas["Problem"] = problem
+    for model in (Problem, NotReady):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    _add_common_answers(document)
+    _parameters_are_not_null(document)
     # FastAPI's own form of a 422, which is never sent.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
+
+
+# What the middlewares answer, and what happens to a body on its way to a route.
+_ANYWHERE = (401, 422, 429, 500, 503)
+_WITH_BODY = (400, 408, 413)
+_HEADERS = {
+    429: {"Retry-After": "Seconds until the next request is welcome"},
+    503: {"Retry-After": "Seconds until another try makes sense"},
+    401: {"WWW-Authenticate": "How to authenticate"},
+}
+
+
+def _add_common_answers(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        if not path.startswith("/v1/"):
+            continue
+        for operation in item.values():
+            statuses = (*_ANYWHERE, *(_WITH_BODY if "requestBody" in operation else ()))
+            for status in statuses:
+                operation["responses"].setdefault(str(status), problem_response(status))
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            for status, names in _HEADERS.items():
+                operation["responses"][str(status)]["headers"] = {
+                    name: {"description": text, "schema": {"type": "string"}}
+                    for name, text in names.items()
+                }
+
+
+def _parameters_are_not_null(document: dict[str, Any]) -> None:
+    """An optional parameter is left out; in a header or an address there is no null."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                schema = parameter["schema"]
+                kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+                if len(kinds) == 1:
+                    del schema["anyOf"]
+                    schema.update(kinds[0])

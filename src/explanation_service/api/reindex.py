@@ -20,8 +20,11 @@ router = APIRouter(tags=["index"], dependencies=[Depends(require_writer)])
 _BATCH = 500
 
 
+REINDEX_PATH = "/v1/rag/reindex"
+
+
 @router.post(
-    "/v1/rag/reindex",
+    REINDEX_PATH,
     summary="Let the workers look at templates again",
     status_code=202,
     responses=problem_responses(401, 403, 413, 422, 503),

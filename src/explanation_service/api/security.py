@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
 from explanation_service.api.problems import ApiProblem
 from explanation_service.settings import Settings
@@ -20,6 +21,7 @@ log = get_logger(__name__)
 _BEARER = HTTPBearer(auto_error=False, description="One of API_KEYS or ADMIN_API_KEYS")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same")
 
+_ANONYMOUS = "anonymous"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="explanation-service"'}
 
 
@@ -29,6 +31,11 @@ class Principal:
 
     id: str
     admin: bool
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether it came without a key that is known."""
+        return self.id == _ANONYMOUS
 
 
 class ApiKeys:
@@ -62,7 +69,7 @@ class ApiKeys:
         if principal is not None:
             return principal
         if not self._keys:
-            return Principal("anonymous", admin=not self._admin_keys)
+            return Principal(_ANONYMOUS, admin=not self._admin_keys)
         raise ApiProblem(401, _why(presented), headers=_CHALLENGE)
 
     def writer(self, presented: str | None) -> Principal:
@@ -70,7 +77,7 @@ class ApiKeys:
         principal = self._identify(presented)
         if principal is None and (self._keys or self._admin_keys):
             raise ApiProblem(401, _why(presented), headers=_CHALLENGE)
-        principal = principal or Principal("anonymous", admin=True)
+        principal = principal or Principal(_ANONYMOUS, admin=True)
         if not principal.admin:
             raise ApiProblem(403, "This needs one of the keys in ADMIN_API_KEYS.")
         return principal
@@ -93,14 +100,23 @@ def _why(presented: str | None) -> str:
     return "This API key is not known."
 
 
+def key_in(headers: Mapping[str, str]) -> str | None:
+    """The key of a request; a bearer token goes before X-API-Key."""
+    scheme, token = get_authorization_scheme_param(headers.get("authorization"))
+    if scheme.lower() == "bearer" and token:
+        return token
+    return headers.get("x-api-key")
+
+
 # Of the functions below none waits for anything; but FastAPI runs a plain one in a thread, 0.1 ms a
 # request each.
 async def presented_key(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-    header: Annotated[str | None, Security(_HEADER)],
+    request: Request,
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    _header: Annotated[str | None, Security(_HEADER)],
 ) -> str | None:
-    """The key of the request; a bearer token goes before the header."""
-    return bearer.credentials if bearer is not None else header
+    """The key of the request; the two schemes are there for the OpenAPI document."""
+    return key_in(request.headers)
 
 
 PresentedKey = Annotated[str | None, Depends(presented_key)]

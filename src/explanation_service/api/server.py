@@ -12,6 +12,7 @@ import uvicorn
 
 from explanation_service.api.app import create_app
 from explanation_service.api.assembly import open_services
+from explanation_service.api.http_protocol import HttpProtocol
 from explanation_service.api.worker_in_process import check_worker_can_run
 from explanation_service.settings import Settings
 
@@ -56,6 +57,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await _Server(
             uvicorn.Config(
                 app,
+                http=HttpProtocol,
                 # Our own handlers stay; the access log is ours too.
                 log_config=None,
                 log_level="warning",

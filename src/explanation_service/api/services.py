@@ -15,6 +15,7 @@ from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.idempotency import IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository
+from explanation_service.stores.rate_limit import RateLimitStore
 from explanation_service.stores.vector_search import VectorSearch
 
 Probe: TypeAlias = Callable[[], Awaitable[None]]
@@ -35,6 +36,7 @@ class Services:
     search: SearchService
     explanations: ExplanationService
     idempotency: IdempotencyStore
+    rate_limits: RateLimitStore
     probes: Mapping[str, Probe]
 
 

@@ -22,6 +22,7 @@ _STANDALONE = "explanation_service.standalone.main"
 _COMMANDS = {
     "templates": "explanation_service.cli.templates",
     "dead-letters": "explanation_service.cli.dead_letters",
+    "reconcile": "explanation_service.cli.reconcile",
     "doctor": "explanation_service.cli.doctor",
     "healthcheck": "explanation_service.cli.healthcheck",
 }

@@ -36,7 +36,7 @@ class ContentEvent(BaseModel):
     traceparent: str | None = None
 
     def to_fields(self) -> dict[str, str]:
-        """The fields of the stream entry; an absent traceparent is left out."""
+        """The fields of the stream entry; what says nothing is left out."""
         fields = {
             "event_id": self.event_id,
             "entity": self.entity,

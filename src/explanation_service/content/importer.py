@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Literal, TypeAlias, cast
 
 from explanation_service.content.mawo_grammar import GrammarMissing, read_mawo_grammar
 from explanation_service.content.rule_book import RuleBook
-from explanation_service.content.template import Template, TemplateDraft, TemplateId
-from explanation_service.stores.errors import StoreRejected
+from explanation_service.content.template import Template, TemplateDraft
+from explanation_service.content.template_lines import LineFault, TemplateLines
+from explanation_service.stores.errors import StoreError, StoreRejected
 
 __all__ = [
+    "IMPORT_CONCURRENCY",
     "GrammarMissing",
     "ImportFault",
     "ImportReport",
+    "Outcome",
+    "bring_templates",
     "import_templates",
+    "outcome_of",
     "read_jsonl",
     "read_mawo_grammar",
 ]
@@ -28,9 +31,9 @@ __all__ = [
 # Templates that are compared in one round trip.
 _BATCH = 100
 # Writes under way; each takes four round trips, and more would only queue in the drivers' pools.
-_CONCURRENCY = 8
+IMPORT_CONCURRENCY = 8
 
-_TEMPLATE_ID: TypeAdapter[str] = TypeAdapter(TemplateId)
+Outcome: TypeAlias = Literal["created", "updated", "unchanged"]
 
 
 class ImportFault(ValueError):
@@ -53,36 +56,32 @@ class ImportReport:
     failed: int = 0
     faults: list[str] = field(default_factory=list)
 
+    def count(self, template_id: str, outcome: Outcome | StoreError) -> None:
+        """Add one outcome; raises it when it is a store that is away."""
+        if isinstance(outcome, StoreRejected):
+            self.failed += 1
+            self.faults.append(f"{template_id}: {outcome}")
+        elif isinstance(outcome, StoreError):
+            raise outcome
+        else:
+            setattr(self, outcome, getattr(self, outcome) + 1)
+
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, TemplateDraft]]:
     """Ids and drafts of a file with one template a line (UTF-8 JSON); empty lines are skipped.
 
     Raises ImportFault at the first line that is no template or repeats an id, and OSError.
     """
-    seen: dict[str, int] = {}
+    reader = TemplateLines()
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
             if not raw.strip():
                 continue
             try:
-                # utf-8-sig: editors on Windows put a byte order mark before the first line.
-                document = json.loads(raw.decode("utf-8-sig"))
-                if not isinstance(document, dict):
-                    raise ImportFault(path, number, "is no JSON object")
-                if "id" not in document:
-                    raise ImportFault(path, number, "id: field is missing")
-                template_id = _TEMPLATE_ID.validate_python(document["id"])
-                draft = TemplateDraft.model_validate(document)
-            except UnicodeDecodeError:
-                raise ImportFault(path, number, "is no UTF-8") from None
-            except json.JSONDecodeError as error:
-                raise ImportFault(path, number, f"is no JSON ({error.msg})") from None
-            except ValidationError as error:
-                raise ImportFault(path, number, _first_fault(error)) from None
-            if template_id in seen:
-                raise ImportFault(path, number, f"repeats the id of line {seen[template_id]}")
-            seen[template_id] = number
-            yield template_id, draft
+                item = reader.parse(number, raw)
+            except LineFault as fault:
+                raise ImportFault(path, number, str(fault)) from None
+            yield item
 
 
 async def import_templates(
@@ -99,43 +98,44 @@ async def import_templates(
     remaining = iter(items)
     while batch := list(islice(remaining, _BATCH)):
         stored = await rule_book.get_many([template_id for template_id, _ in batch])
-        for start in range(0, len(batch), _CONCURRENCY):
-            some = batch[start : start + _CONCURRENCY]
-            outcomes = await asyncio.gather(
-                *(_bring(rule_book, report, key, draft, stored.get(key)) for key, draft in some),
-                return_exceptions=True,
-            )
-            for outcome in outcomes:
-                if outcome is not None:
-                    raise outcome
+        for start in range(0, len(batch), IMPORT_CONCURRENCY):
+            some = batch[start : start + IMPORT_CONCURRENCY]
+            outcomes = await bring_templates(rule_book, some, stored)
+            for (template_id, _), outcome in zip(some, outcomes, strict=True):
+                report.count(template_id, outcome)
             if progress is not None:
                 progress(len(some))
     return report
 
 
-async def _bring(
+async def bring_templates(
     rule_book: RuleBook,
-    report: ImportReport,
-    template_id: str,
-    draft: TemplateDraft,
-    old: Template | None,
-) -> None:
-    if old is not None and old.draft() == draft:
-        report.unchanged += 1
-        return
-    try:
-        _, created = await rule_book.put(template_id, draft)
-    except StoreRejected as error:
-        report.failed += 1
-        report.faults.append(f"{template_id}: {error}")
-        return
-    if created:
-        report.created += 1
-    else:
-        report.updated += 1
+    items: Sequence[tuple[str, TemplateDraft]],
+    stored: Mapping[str, Template],
+) -> list[Outcome | StoreError]:
+    """Write those that are new or differ from what is `stored`, all at once; an outcome or an error
+    for each, in their order."""
+    outcomes = await asyncio.gather(
+        *(_bring(rule_book, key, draft, stored.get(key)) for key, draft in items),
+        return_exceptions=True,
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, StoreError):
+            raise outcome
+    return cast("list[Outcome | StoreError]", outcomes)
 
 
-def _first_fault(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "id"
-    return f"{name}: {'field is missing' if first['type'] == 'missing' else first['msg']}"
+async def _bring(
+    rule_book: RuleBook, template_id: str, draft: TemplateDraft, old: Template | None
+) -> Outcome:
+    if outcome_of(draft, old) == "unchanged":
+        return "unchanged"
+    _, created = await rule_book.put(template_id, draft)
+    return "created" if created else "updated"
+
+
+def outcome_of(draft: TemplateDraft, old: Template | None) -> Outcome:
+    """What becomes of a draft where `old` is stored."""
+    if old is None:
+        return "created"
+    return "unchanged" if old.draft() == draft else "updated"

@@ -12,9 +12,10 @@ from datetime import timedelta
 
 from explanation_service.content.events import ContentEvent
 from explanation_service.content.template import Template, TemplateDraft
-from explanation_service.stores.errors import StoreError
+from explanation_service.stores.errors import ConditionFailed, StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import TemplateRepository
+from explanation_service.stores.write_condition import ANY_STATE, WriteCondition
 from explanation_service.telemetry import request_context
 from explanation_service.telemetry.logging import get_logger
 
@@ -33,6 +34,16 @@ class TemplateNotFound(LookupError):
         self.template_id = template_id
 
 
+class PreconditionFailed(Exception):
+    """The template is not in the state that its writer asked for; `version` is the one it has,
+    None when there is none."""
+
+    def __init__(self, template_id: str, version: int | None) -> None:
+        now = "does not exist" if version is None else f"is at version {version}"
+        super().__init__(f"Template {template_id} {now}.")
+        self.template_id, self.version = template_id, version
+
+
 class RuleBook:
     """Every method raises StoreUnavailable when MongoDB does not serve; Redis may be away."""
 
@@ -40,11 +51,22 @@ class RuleBook:
         self._repository = repository
         self._stream = stream
 
-    async def put(self, template_id: str, draft: TemplateDraft) -> tuple[Template, bool]:
-        """Write a template; True when the id was free before. A deleted id goes on counting."""
-        write = await self._repository.put(
-            template_id, draft, traceparent=request_context.traceparent.get()
-        )
+    async def put(
+        self, template_id: str, draft: TemplateDraft, condition: WriteCondition = ANY_STATE
+    ) -> tuple[Template, bool]:
+        """Write a template; True when the id was free before. A deleted id goes on counting.
+
+        Raises PreconditionFailed when the condition does not hold.
+        """
+        try:
+            write = await self._repository.put(
+                template_id,
+                draft,
+                traceparent=request_context.traceparent.get(),
+                condition=condition,
+            )
+        except ConditionFailed:
+            raise await self._precondition_failed(template_id) from None
         await self._publish(write.event)
         return write.template, write.created
 
@@ -72,18 +94,24 @@ class RuleBook:
             if stored.template or stored.deleted
         }
 
-    async def delete(self, template_id: str) -> None:
-        """Delete a template; raises TemplateNotFound when there is none (any more)."""
-        event = await self._repository.mark_deleted(
-            template_id, traceparent=request_context.traceparent.get()
-        )
+    async def delete(self, template_id: str, condition: WriteCondition = ANY_STATE) -> None:
+        """Delete a template; raises TemplateNotFound when there is none (any more), and
+        PreconditionFailed when the condition does not hold."""
+        try:
+            event = await self._repository.mark_deleted(
+                template_id, traceparent=request_context.traceparent.get(), condition=condition
+            )
+        except ConditionFailed:
+            raise await self._precondition_failed(template_id) from None
         if event is None:
             raise TemplateNotFound(template_id)
         await self._publish(event)
 
-    async def list(self, after: str | None = None, limit: int = 50) -> list[Template]:
-        """Up to `limit` templates, drafts included, by id, with ids above `after`."""
-        return [*await self._repository.list(after, limit)]
+    async def page(self, after: str | None, limit: int) -> tuple[list[Template], str | None]:
+        """Up to `limit` templates, drafts included, by id, with ids above `after`; and after which
+        id the next page begins, None on the last one."""
+        templates, following = await self._repository.page(after, limit)
+        return [*templates], following
 
     async def publish_pending(self) -> int:
         """Publish events whose writer did not come to it; how many. Raises StoreUnavailable when
@@ -98,6 +126,11 @@ class RuleBook:
             published += len(events)
             if len(events) < _SWEEP_BATCH:
                 return published
+
+    async def _precondition_failed(self, template_id: str) -> PreconditionFailed:
+        stored = await self._repository.get(template_id)
+        alive = stored is not None and not stored.deleted
+        return PreconditionFailed(template_id, stored.version if stored and alive else None)
 
     async def _publish(self, event: ContentEvent) -> None:
         """The write is safe already, so nothing here may fail the caller: the sweep comes later."""

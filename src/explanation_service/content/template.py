@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 TEMPLATE_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
+def is_template_id(text: object) -> bool:
+    """Whether this can be the id of a template; other programs write what they like."""
+    return isinstance(text, str) and re.fullmatch(TEMPLATE_ID_PATTERN, text) is not None
+
+
+# Whatever Python, ECMAScript or Unicode count as white space: the checks of clients, generated from
+# the OpenAPI document, come to the same conclusion as ours.
+NOT_BLANK_PATTERN = r"[^\s\u001c-\u001f\u0085\ufeff]"
+_NOT_BLANK = re.compile(NOT_BLANK_PATTERN)
+
+
+def not_blank(text: str) -> str:
+    """The text; raises ValueError when it is blank."""
+    if not _NOT_BLANK.search(text):
         raise ValueError("must hold more than white space")
     return text
+
+
+# For the OpenAPI document. Not pydantic's `pattern`: that one has other white space.
+NOT_BLANK_SCHEMA: JsonDict = {"pattern": NOT_BLANK_PATTERN}
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -22,7 +40,11 @@ def _in_utc(moment: datetime) -> datetime:
 
 TemplateId = Annotated[str, Field(pattern=TEMPLATE_ID_PATTERN)]
 UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
-Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_not_blank)]
+Tag = Annotated[
+    str,
+    Field(min_length=1, max_length=64, json_schema_extra=NOT_BLANK_SCHEMA),
+    AfterValidator(not_blank),
+]
 
 
 class TemplateDraft(BaseModel):
@@ -30,8 +52,16 @@ class TemplateDraft(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    title: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_not_blank)]
-    body: Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_not_blank)]
+    title: Annotated[
+        str,
+        Field(min_length=1, max_length=300, json_schema_extra=NOT_BLANK_SCHEMA),
+        AfterValidator(not_blank),
+    ]
+    body: Annotated[
+        str,
+        Field(min_length=1, max_length=100_000, json_schema_extra=NOT_BLANK_SCHEMA),
+        AfterValidator(not_blank),
+    ]
     topic: Annotated[str, Field(max_length=100)] | None = None
     exam: Annotated[str, Field(max_length=100)] | None = None
     tags: Annotated[tuple[Tag, ...], Field(max_length=32)] = ()

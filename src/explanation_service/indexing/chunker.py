@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from razdel import sentenize
 
-# Raised with every change below that alters the passages of some text; part of the content hash.
-CHUNKER_VERSION = 1
+from explanation_service.telemetry.metrics import embed_cut_texts_total
+
+# Whoever alters the passages of some text below raises CHUNKER_VERSION in
+# reconciliation/content_hash.py: index and text are compared by a hash that it is part of.
 
 # Tokens of a passage, title and prefix included. multilingual-e5 reads 512, but one vector for a
 # long passage blurs what each of its sentences says, and the API shows the passage to a pupil.
@@ -75,7 +77,10 @@ class Chunker:
         title = " ".join(unicodedata.normalize("NFC", title).split())
         spans = self._token_spans(title)
         allowed = max(1, int(self._room * TITLE_SHARE))
-        return title if len(spans) <= allowed else title[: spans[allowed - 1][1]]
+        if len(spans) <= allowed:
+            return title
+        embed_cut_texts_total.labels("title").inc()
+        return title[: spans[allowed - 1][1]]
 
     def _pieces(self, body: str, starts: Sequence[int], budget: int) -> list[tuple[int, int, int]]:
         """(start, stop, tokens) of each sentence; one above the budget comes in several parts."""

@@ -10,6 +10,7 @@ from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import MongoStore, TemplateRepository, connect_mongodb
 from explanation_service.stores.redis import RedisClient, close, connect_redis
 from explanation_service.stores.vector_index import VectorIndex, connect_vector_index
+from explanation_service.stores.vector_scan import VectorScan, connect_vector_scan
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Connections:
     waiting_stream: EventStream
     queries: QueryEmbeddingServer
     index: VectorIndex
+    scan: VectorScan
 
     async def close(self) -> None:
         """Close all of them; never fails."""
         for client in (self.redis, *self.waiting):
             await close(client)
         await self.index.close()
+        await self.scan.close()
         await self.mongodb.close()
 
 
@@ -49,4 +52,5 @@ def connect(settings: Settings) -> Connections:
         waiting_stream=EventStream(for_stream, name, group),
         queries=QueryEmbeddingServer(redis, for_queries),
         index=connect_vector_index(settings),
+        scan=connect_vector_scan(settings),
     )

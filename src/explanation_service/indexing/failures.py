@@ -11,6 +11,7 @@ from explanation_service.stores.errors import StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_events_total
+from explanation_service.telemetry.request_context import bind
 
 log = get_logger(__name__)
 
@@ -32,7 +33,9 @@ class Failures:
     async def note(self, work: Work, requests: Sequence[Request], error: BaseException) -> None:
         """Release a template that failed with `error`; never fails itself."""
         why = f"{type(error).__name__}: {error}"
-        log.error("template failed, it comes back", template_id=work.template_id, why=why)
+        # Of several requests the last: it wrote what failed.
+        with bind(traceparent=requests[-1].event.traceparent if requests else None):
+            log.error("template failed, it comes back", template_id=work.template_id, why=why)
         for request in requests:
             embed_events_total.labels(request.event.op, "failed").inc()
         self._in_hand.release(work)

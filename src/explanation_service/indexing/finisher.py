@@ -31,6 +31,7 @@ from explanation_service.telemetry.metrics import (
     embed_events_total,
     embed_stage_seconds,
 )
+from explanation_service.telemetry.request_context import bind
 
 log = get_logger(__name__)
 
@@ -187,8 +188,26 @@ class Finisher:
         for plan, requests in done:
             for request in requests:
                 embed_events_total.labels(request.event.op, plan.action.value).inc()
-                age = (now - request.event.occurred_at).total_seconds()
-                embed_event_age_seconds.observe(max(0.0, age))
+                age = max(0.0, (now - request.event.occurred_at).total_seconds())
+                embed_event_age_seconds.observe(age)
+                _say(request, plan, age)
 
     async def _fail(self, plan: Plan, error: BaseException) -> None:
         await self._failures.note(plan.work, plan.answered, error)
+
+
+def _say(request: Request, plan: Plan, age: float) -> None:
+    """One line for an event, under the trace of the request that wrote it."""
+    event = request.event
+    with bind(traceparent=event.traceparent):
+        # What no request asked for (a relayed change, a comparison) would only fill the log.
+        write = log.debug if event.traceparent is None else log.info
+        write(
+            "event finished",
+            template_id=event.entity_id,
+            op=event.op,
+            version=event.version,
+            outcome=plan.action.value,
+            entry_id=request.entry_id,
+            age_seconds=round(age, 3),
+        )

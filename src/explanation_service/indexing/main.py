@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 
-from explanation_service.indexing.threads import limit_math_threads
+from explanation_service.indexing.heap import limit_heaps
+from explanation_service.indexing.threads import limit_math_threads, step_back
 
 # Before anything can import torch or numpy.
+limit_heaps()
 limit_math_threads()
 
 from explanation_service.indexing.model_directory import ModelUnusable  # noqa: E402
@@ -30,6 +32,8 @@ def main() -> None:
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_SETTINGS)
+    if settings.worker_role == "index":
+        step_back()
     configure_logging(settings.log_level, "worker")
     log = get_logger(__name__)
 

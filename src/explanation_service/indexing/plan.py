@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from explanation_service.indexing.chunker import Chunk
-from explanation_service.indexing.content_hash import same_text
+from explanation_service.indexing.encoder import Tokens
 from explanation_service.indexing.in_hand import Request, Work
+from explanation_service.reconciliation.content_hash import same_text
 from explanation_service.stores.mongodb import StoredTemplate
 from explanation_service.stores.records import (
     IndexedState,
@@ -33,10 +34,10 @@ class Action(Enum):
 
 @dataclass
 class PlannedChunk:
-    """One passage on its way: token ids for the model, then the vector that came out."""
+    """One passage on its way: tokens for the model, then the vector that came out."""
 
     chunk: Chunk
-    ids: list[int]
+    ids: Tokens
     lexical: SparseVector
     vector: list[float] | None = None
     failure: BaseException | None = None
@@ -85,14 +86,9 @@ class Plan:
         return next((failure for failure in failures if failure is not None), None)
 
     def is_still(self, stored: StoredTemplate | None) -> bool:
-        """Whether a later reading shows the same version."""
-        if stored is None or self.stored is None:
-            return stored is self.stored
-        return (stored.version, stored.deleted, stored.updated_at) == (
-            self.stored.version,
-            self.stored.deleted,
-            self.stored.updated_at,
-        )
+        """Whether a later reading shows the same, text and all: who edits MongoDB directly may
+        leave version and time as they are."""
+        return stored == self.stored
 
     @property
     def chunks_after(self) -> int:
@@ -171,6 +167,4 @@ def decide(
 
 def is_searchable(stored: StoredTemplate | None) -> bool:
     """Drafts, tombstones and documents that are no templates stay out of the index."""
-    if stored is None or stored.template is None:
-        return False
-    return stored.template.status == "published"
+    return stored is not None and stored.searchable

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from explanation_service.indexing.chunker import Chunker, normalise_body
-from explanation_service.indexing.content_hash import content_hash
 from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.in_hand import Work
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.plan import Action, Plan, PlannedChunk, decide
+from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.retrieval.lexical import encode_document
 from explanation_service.stores.mongodb import TemplateRepository
 from explanation_service.stores.vector_index import VectorIndex

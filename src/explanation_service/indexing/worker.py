@@ -8,34 +8,51 @@ from typing import Any
 
 from explanation_service.content.outbox_sweep import sweep_outbox
 from explanation_service.content.rule_book import RuleBook
+from explanation_service.indexing.backends.load import load_encoder
+from explanation_service.indexing.change_relay import ChangeRelay
 from explanation_service.indexing.connections import Connections, connect
 from explanation_service.indexing.consumer import Consumer
 from explanation_service.indexing.embedder import Embedder
 from explanation_service.indexing.encode_thread import EncodeThread
-from explanation_service.indexing.encoder import Encoder, PassageEncoder
+from explanation_service.indexing.encoder import PassageEncoder
 from explanation_service.indexing.failures import Failures
 from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.hand_back import HandBack
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
-from explanation_service.indexing.housekeeping import keep_house, watch_index
+from explanation_service.indexing.housekeeping import (
+    forget_rebuilds,
+    keep_house,
+    watch_index,
+)
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
+from explanation_service.indexing.leadership import lead
 from explanation_service.indexing.leases import LEASE, RENEWAL, Leases
-from explanation_service.indexing.model_directory import locate_model
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.indexing.query_lane import QueryLane
+from explanation_service.indexing.quiet import Quiet
 from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
 from explanation_service.indexing.readiness import Readiness
+from explanation_service.indexing.reconcile_schedule import ReconcileSchedule
 from explanation_service.indexing.replay import replay_differences, restore_group
 from explanation_service.indexing.tasks import end
+from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.settings import Settings
+from explanation_service.stores.changes import open_changes
 from explanation_service.stores.consumer_janitor import ConsumerJanitor
+from explanation_service.stores.dead_letters import DeadLetters
+from explanation_service.stores.errors import IndexMoved
+from explanation_service.stores.leader_lease import LeaderLease
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
 
 log = get_logger(__name__)
+
+# Of the time in which rule book and index are compared: searches have the rest of the stores.
+RECONCILE_SHARE = 0.2
 
 # About as long as the passages to come: the first batches of a shape are slower.
 _WARM_UP = tuple("Частица «не» с глаголами пишется раздельно. " * times for times in (1, 5, 20))
@@ -69,7 +86,7 @@ class Worker:
             self._settings.worker_host,
             self._settings.worker_port,
             self.readiness.why_stuck,
-            self.readiness.checks(connections),
+            self.readiness.checks(connections, self._settings.worker_role != "query"),
         )
         try:
             await health.start()
@@ -92,7 +109,7 @@ class Worker:
             thread.close()
 
     def _load(self) -> PassageEncoder:
-        encoder = Encoder(locate_model(self._settings))
+        encoder = load_encoder(self._settings)
         log.info("model is loaded", model=encoder.info.name, revision=encoder.info.revision)
         for row in encoder.passage_ids(_WARM_UP):
             encoder.embed([row])
@@ -109,30 +126,63 @@ class Worker:
         ]
         main: list[Coroutine[Any, Any, None]] = []
         if role in ("all", "query"):
-            main.append(QueryLane(connections.queries, encoder, thread, self._stop).run())
+            pulse = self.readiness.watch("query")
+            lane = QueryLane(connections.queries, encoder, thread, self._stop, pulse)
+            main.append(self._watched(lane.run(), pulse))
         if role in ("all", "index"):
-            main.append(self._index(connections, encoder, thread))
+            pulse = self.readiness.watch("index")
+            thread.tell(pulse)
+            main.append(self._watched(self._index(connections, encoder, thread, pulse), pulse))
         else:
             self.readiness.index_is_there()
         await _run_together(main, parts)
 
+    async def _watched(self, loop: Coroutine[Any, Any, None], pulse: Pulse) -> None:
+        try:
+            await loop
+        finally:
+            self.readiness.let_go(pulse)
+
     async def _index(
-        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+        self,
+        connections: Connections,
+        encoder: PassageEncoder,
+        thread: EncodeThread,
+        pulse: Pulse,
     ) -> None:
+        while True:
+            try:
+                await self._index_served(connections, encoder, thread, pulse)
+                return
+            except IndexMoved as error:
+                # To another generation of our model, or to another one's: then ModelMismatch.
+                log.warning("the index has moved", why=str(error))
+
+    async def _index_served(
+        self,
+        connections: Connections,
+        encoder: PassageEncoder,
+        thread: EncodeThread,
+        pulse: Pulse,
+    ) -> None:
+        """Raises IndexMoved when the alias is pointed at another collection."""
         index, repository, stream = connections.index, connections.repository, connections.stream
+        revision = encoder.info.revision
+        # Nobody is served until the index is filled again, so it does not tread softly.
+        reconciler = Reconciler(repository, connections.scan, stream, revision, settle=None)
 
         async def heal_collection() -> None:
             await index.ensure_collection(encoder.info)
-            await replay_differences(stream, repository, index)
+            await replay_differences(reconciler)
 
         async def start() -> None:
             await index.ensure_collection(encoder.info)
             await repository.ensure_indexes()
             if await index.count() == 0:
                 # A new Qdrant beside a rule book with a past: its events are long acknowledged.
-                await restore_group(stream, repository, index)
+                await restore_group(stream, reconciler)
 
-        patience = Patience(heal_collection)
+        patience = Patience(heal_collection, pulse)
         started = await self._until_stop(_flagged(patience.through(start)))
         if not started:
             return
@@ -143,13 +193,15 @@ class Worker:
             connections.waiting_stream,
             consumer_name,
             patience,
-            lambda: restore_group(stream, repository, index),
+            lambda: restore_group(stream, reconciler),
             self._lease,
             self._claim_interval,
         )
         preparer = Preparer(repository, index, encoder, patience)
         embedder = Embedder(thread, self._settings.embedding_max_batch_tokens)
-        leases = Leases(stream, consumer_name, in_hand, self._lease, self._renewal)
+        # An edit that only a collection of the past has must come to the workers of the present.
+        served = stream.guarded(index.check_served)
+        leases = Leases(served, consumer_name, in_hand, self._lease, self._renewal)
         failures = Failures(stream, consumer_name, in_hand)
         finisher = Finisher(
             repository, index, stream, preparer, embedder, in_hand, patience, leases, failures
@@ -169,10 +221,41 @@ class Worker:
         background = [
             leases.run(),
             keep_house(stream, ConsumerJanitor(connections.redis, stream.name, stream.group)),
+            forget_rebuilds(connections.redis, stream),
             watch_index(index, heal_collection),
             sweep_outbox(RuleBook(repository, stream)),
+            self._lead(connections, revision),
         ]
         await _run_together([consumer.run()], background)
+
+    async def _lead(self, connections: Connections, revision: str) -> None:
+        """What one of the workers does for all: relay direct changes, compare on a schedule."""
+        settings, repository, stream = self._settings, connections.repository, connections.stream
+        quiet = Quiet(stream)
+        lease = LeaderLease(connections.redis, f"{settings.redis_stream_name}:relay", self._lease)
+        reconciler = Reconciler(
+            repository,
+            connections.scan,
+            stream,
+            revision,
+            settle=quiet.wait,
+            share=RECONCILE_SHARE,
+            set_aside=DeadLetters(connections.redis, stream.name).templates,
+        )
+        interval = settings.reconcile_interval_seconds
+        schedule = ReconcileSchedule(reconciler, quiet, lease, interval)
+
+        def duties() -> list[Coroutine[Any, Any, None]]:
+            relay = ChangeRelay(
+                lambda: open_changes(connections.mongodb),
+                repository,
+                stream,
+                lease,
+                schedule.reconcile,
+            )
+            return [relay.run(), schedule.run()]
+
+        await lead(lease, duties)
 
     async def _until_stop(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of the work, or None when the stop came first."""

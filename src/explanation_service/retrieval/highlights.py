@@ -37,8 +37,7 @@ class Highlighter:
 
     def __init__(self, query: str) -> None:
         words = words_of(query)[:MAX_QUERY_WORDS]
-        stems = {part for word in words for part in _stems(word)}
-        self._stems = {one for one in stems if len(one) >= _SHORTEST_WORD}
+        self._stems = {part for word in words for part in _stems(word)}
         # By first letter: stems that begin otherwise are never alike.
         self._long: dict[str, list[str]] = {}
         for one in self._stems:
@@ -73,9 +72,9 @@ class Highlighter:
 
 
 def _stems(word: str) -> list[str]:
-    """The word's stem, and those of a compound's parts."""
-    parts = word.split("-")
-    return [stem(word), *(stem(part) for part in parts if len(parts) > 1)]
+    """The word's stem, and those of a compound's parts; none of what is too short to be a word."""
+    parts = word.split("-") if "-" in word else []
+    return [stem(one) for one in (word, *parts) if len(one) >= _SHORTEST_WORD]
 
 
 @lru_cache(maxsize=32_768)

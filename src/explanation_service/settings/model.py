@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from explanation_service.settings.prompt import DEFAULT_SYSTEM_PROMPT
 
 ApiKeys = Annotated[tuple[SecretStr, ...], NoDecode]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^\s/,]+)$")]
+Origins = Annotated[tuple[Origin, ...], NoDecode]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _PORT = "a whole number from 1 to 65535"
@@ -136,8 +138,14 @@ class Settings(BaseSettings):
     embedding_max_batch_tokens: int = Field(
         512, ge=32, le=65_536, description="a whole number from 32 to 65536"
     )
+    embedding_backend: Literal["torch", "onnx", "onnx-int8"] = Field(
+        "torch", description="torch, onnx or onnx-int8"
+    )
     fasttext_model_path: Path | None = Field(None, description="the path of a file")
     worker_role: Literal["all", "index", "query"] = Field("all", description="all, index or query")
+    reconcile_interval_seconds: int = Field(
+        3600, ge=0, le=2_592_000, description="a whole number from 0 to 2592000"
+    )
     search_budget_ms: int = Field(
         200, ge=1, le=10_000, description="a whole number from 1 to 10000"
     )
@@ -147,6 +155,18 @@ class Settings(BaseSettings):
 
     api_keys: ApiKeys = Field((), description="keys with commas between them")
     admin_api_keys: ApiKeys = Field((), description="keys with commas between them")
+    rate_limit_per_minute: int = Field(
+        0, ge=0, le=1_000_000, description="a whole number from 0 (off) to 1000000"
+    )
+    rate_limit_burst: int = Field(
+        20, ge=1, le=100_000, description="a whole number from 1 to 100000"
+    )
+    request_timeout_seconds: float = Field(
+        30.0, gt=0, le=3600, allow_inf_nan=False, description="a number above 0 and up to 3600"
+    )
+    cors_allow_origins: Origins = Field(
+        (), description="origins such as https://school.example with commas between them, or *"
+    )
     api_host: str = Field("0.0.0.0", pattern=_NAME_PATTERN, description=_NAME)
     api_port: Port = Field(8080, description=_PORT)
     worker_host: str = Field("0.0.0.0", pattern=_NAME_PATTERN, description=_NAME)
@@ -165,7 +185,7 @@ class Settings(BaseSettings):
             raise ValueError(_CREDENTIAL)
         return value
 
-    @field_validator("api_keys", "admin_api_keys", mode="before")
+    @field_validator("api_keys", "admin_api_keys", "cors_allow_origins", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         if isinstance(value, str):

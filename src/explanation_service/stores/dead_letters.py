@@ -11,6 +11,8 @@ from explanation_service.stores.redis import RedisClient, translated_errors
 # What EventStream.dead_letter adds to the fields of the event.
 _NOTES = ("reason", "detail", "source_id", "deliveries", "consumer", "trace")
 
+_MOST_TEMPLATES = 10_000
+
 # Both or neither: an event must not come back twice because a client died in between. KEYS: dead
 # letters, stream; ARGV: id, then the fields.
 _REPLAY = """
@@ -58,6 +60,21 @@ class DeadLetters:
         with translated_errors():
             rows = await self._redis.xrange(self._name, min=start, count=limit)
         return [_letter(entry_id, fields) for entry_id, fields in rows or []]
+
+    async def templates(self) -> set[tuple[str, int]]:
+        """Ids and versions of the templates that the letters are about, the oldest 10,000."""
+        found: set[tuple[str, int]] = set()
+        after = None
+        while len(found) < _MOST_TEMPLATES:
+            letters = await self.list(after, 500)
+            if not letters:
+                break
+            after = letters[-1].id
+            for letter in letters:
+                version = letter.fields.get("version", "")
+                if version.isdecimal():
+                    found.add((letter.fields.get("entity_id", ""), int(version)))
+        return found
 
     async def get(self, letter_id: str) -> DeadLetter | None:
         """One letter, or None."""

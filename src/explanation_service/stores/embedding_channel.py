@@ -1,6 +1,6 @@
 """How the API asks a worker for the vector of a query, over Redis.
 
-embedding:queries                     list: requests, JSON
+embedding:queries:<revision>          list: requests to the workers with this model, JSON
 embedding:replies:<process>           list: replies to one API process, JSON, gone after 60 s
 embedding:vector:<revision>:<hash>    the cache: base64 of float32, little endian, 7 days
 embedding:workers:<consumer>          heartbeat of a worker, JSON, gone after 5 s
@@ -37,6 +37,8 @@ __all__ = [
 log = get_logger(__name__)
 
 QUEUE_KEY = "embedding:queries"
+# A queue for each model: while one model takes the place of another, workers of both live, and a
+# vector of the wrong one would be compared with passages of the other.
 MODEL_KEY = "embedding:model"
 WORKERS_KEY = "embedding:workers"
 
@@ -45,8 +47,9 @@ REPLY_TTL = 60
 QUEUE_TTL = 60
 CACHE_TTL = 7 * 24 * 3600
 HEARTBEAT_TTL = 5.0
-# A vector that comes late still serves the next one who asks; after this it only costs time that
-# fresher requests need. Also the skew of clocks between hosts that does no harm.
+# A vector that comes late still serves the next one who asks (the caller's process puts it into the
+# cache), so a late request is kept for when there is nothing else to do; after this it is dropped.
+# Also the skew of clocks between hosts that does no harm.
 LATE_LIMIT = 5.0
 
 
@@ -63,17 +66,18 @@ class QueryEmbeddingClient:
         self.reply_key = f"embedding:replies:{uuid4().hex}"
 
     async def send_request(
-        self, text: str, revision: str | None, deadline_ms: int, request_id: str | None = None
+        self, text: str, revision: str, deadline_ms: int, request_id: str | None = None
     ) -> str:
-        """Ask for a vector until `deadline_ms` (Unix time); the answer is the request's id."""
+        """Ask a worker with the model `revision` for a vector until `deadline_ms` (Unix time); the
+        answer is the request's id."""
         request = QueryRequest(
             request_id or uuid4().hex, text, revision, deadline_ms, self.reply_key
         )
         with translated_errors():
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.rpush(QUEUE_KEY, messages.encode_request(request))
+                pipe.rpush(queue_key(revision), messages.encode_request(request))
                 # Where no worker comes back the queue goes by itself.
-                pipe.expire(QUEUE_KEY, QUEUE_TTL)
+                pipe.expire(queue_key(revision), QUEUE_TTL)
                 await run(pipe)
         return request.id
 
@@ -127,21 +131,23 @@ class QueryEmbeddingServer:
         self._redis = redis
         self._blocking = blocking
 
-    async def next_requests(self, max_requests: int, block_s: float = 1.0) -> list[QueryRequest]:
-        """Up to `max_requests` that wait now, or the first that comes within `block_s` seconds.
+    async def next_requests(
+        self, revision: str, max_requests: int, block_s: float = 1.0
+    ) -> list[QueryRequest]:
+        """Up to `max_requests` that wait now for the model `revision`, or the first that comes
+        within `block_s` seconds.
 
         Requests that are broken or more than 5 s past their deadline are dropped, so the answer
-        can be empty before the time is up.
+        can be empty before the time is up. The others may be past it, too (`is_late`).
         """
         with translated_errors():
             row: Any = await self._blocking.blmpop(
-                _bounded(block_s), 1, QUEUE_KEY, direction="LEFT", count=max_requests
+                _bounded(block_s), 1, queue_key(revision), direction="LEFT", count=max_requests
             )
         if row is None:
             return []
         requests = [messages.decode_request(raw) for raw in row[1]]
-        oldest = (time.time() - LATE_LIMIT) * 1000
-        kept = [one for one in requests if one is not None and one.deadline_ms >= oldest]
+        kept = [one for one in requests if one is not None and not is_late(one, LATE_LIMIT)]
         if len(kept) < len(requests):
             log.warning("query requests were dropped", count=len(requests) - len(kept))
         return kept
@@ -191,6 +197,16 @@ class QueryEmbeddingServer:
         """Say which model makes the vectors, once it is ready."""
         with translated_errors():
             await self._redis.set(MODEL_KEY, messages.encode_model(info))
+
+
+def queue_key(revision: str) -> str:
+    """Where the requests to the workers with this model wait."""
+    return f"{QUEUE_KEY}:{revision}"
+
+
+def is_late(request: QueryRequest, seconds: float = 0.0) -> bool:
+    """Whether the deadline has passed by more than so many seconds: its caller has gone."""
+    return request.deadline_ms < (time.time() - seconds) * 1000
 
 
 def _bounded(block_s: float) -> float:

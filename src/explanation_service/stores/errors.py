@@ -36,12 +36,29 @@ class StoreRejected(StoreError):
         self.detail = detail
 
 
+class ConditionFailed(StoreError):
+    """A template is not in the state that its writer asked for; nothing was written."""
+
+
 class ModelMismatch(StoreError):
     """The collection in use holds vectors of another model than the one that is loaded."""
 
 
+class IndexMoved(StoreError):
+    """The alias points at another collection than the one that is written to: what is written
+    there now would not be found. `VectorIndex.ensure_collection` looks at the alias anew."""
+
+
 class GroupMissing(StoreError):
     """The consumer group is not there (NOGROUP): call `EventStream.ensure_group`, reconcile."""
+
+
+class HistoryLost(StoreError):
+    """MongoDB cannot say (any more) what changed since a position: reconcile, start anew."""
+
+
+class LeaseLost(StoreError):
+    """Somebody else leads now, or Redis has forgotten us: leave the work to the holder."""
 
 
 def one_line(error: BaseException) -> str:

@@ -45,17 +45,26 @@ class QdrantRest:
         """The result of a GET."""
         return await self._result("GET", path, None, asked)
 
-    async def post(self, path: str, body: dict[str, Any], asked: str) -> Any:
-        """The result of a POST with `body` as JSON."""
-        return await self._result("POST", path, to_json(body), asked)
+    async def post(
+        self, path: str, body: dict[str, Any], asked: str, seconds: float = SEARCH_TIMEOUT
+    ) -> Any:
+        """The result of a POST with `body` as JSON, within `seconds`."""
+        return await self._result("POST", path, to_json(body), asked, seconds)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _result(self, method: str, path: str, body: bytes | None, asked: str) -> Any:
+    async def _result(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        asked: str,
+        seconds: float = SEARCH_TIMEOUT,
+    ) -> Any:
         try:
-            async with asyncio.timeout(SEARCH_TIMEOUT):
+            async with asyncio.timeout(seconds):
                 answer = await self._client.request(method, path, content=body)
         except TimeoutError as error:
             raise StoreUnavailable("qdrant", "no answer in time") from error

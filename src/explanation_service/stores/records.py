@@ -101,6 +101,19 @@ class LabelChange:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexedPassages:
+    """What the index holds of a template, read from all of its passages.
+
+    `first` is None where chunk 0 is missing. `whole`: as many chunks as the first one says, none
+    left out, all of one content and version.
+    """
+
+    first: IndexedState | None
+    count: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One entry of the stream handed to a consumer; `times_delivered` includes this time."""
 

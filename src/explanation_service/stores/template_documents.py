@@ -1,10 +1,12 @@
 """How a template lies in MongoDB: the document, and what is read back from it.
 
-    {_id, title, body, topic, exam, tags, status, version, updated_at, deleted: false,
+    {_id, title, body, topic, exam, tags, status, version, updated_at, event_at, deleted: false,
      outbox?: {event_id, op, occurred_at, traceparent}}
-    {_id, version, updated_at, deleted: true, outbox?}                          a tombstone
+    {_id, version, updated_at, event_at, deleted: true, outbox?}                a tombstone
 
-The version of the outbox is that of the document: both are set by the same write.
+The version of the outbox is that of the document: both are set by the same write. So is `event_at`,
+which stays when the outbox is cleared: where it equals `updated_at`, the last write that moved the
+time brought its own event, and the change relay need not make one.
 """
 
 from __future__ import annotations
@@ -37,6 +39,11 @@ class StoredTemplate:
     deleted: bool
     updated_at: datetime | None = None
     fault: str | None = None
+
+    @property
+    def searchable(self) -> bool:
+        """Drafts, tombstones and documents that are no templates stay out of the index."""
+        return self.template is not None and self.template.status == "published"
 
     def event(self, traceparent: str | None = None) -> ContentEvent:
         """A new event that makes a worker look at this template, whoever wrote it and when."""
@@ -82,6 +89,9 @@ def read_document(document: Mapping[str, Any]) -> StoredTemplate:
     updated_at = document.get("updated_at")
     if not isinstance(updated_at, datetime):
         updated_at = None
+    if isinstance(version, float) and version.is_integer():
+        # The old mongo shell and JavaScript importers write every number so.
+        version = int(version)
     if not isinstance(version, int) or version < 1:
         return StoredTemplate(template_id, None, 1, False, updated_at, "version: no whole number")
     if document.get("deleted") is True:

@@ -113,6 +113,12 @@ embed_padding_ratio = Histogram(
     buckets=_RATIO_BUCKETS,
     registry=REGISTRY,
 )
+embed_cut_texts_total = Counter(
+    "embed_cut_texts_total",
+    "Texts of which the model did not get the end: title, passage, query",
+    ("kind",),
+    registry=REGISTRY,
+)
 embed_stream_lag = Gauge(
     "embed_stream_lag", "Entries of the stream not yet delivered to the group", registry=REGISTRY
 )
@@ -130,6 +136,30 @@ embed_skipped_total = Counter(
     "Entries that needed no embedding, by reason (unchanged, stale, entry_deleted, ...)",
     ("reason",),
     registry=REGISTRY,
+)
+embed_relayed_total = Counter(
+    "embed_relayed_total",
+    "Events made for changes that others wrote into MongoDB, by how they were learnt: "
+    "change_stream, polling",
+    ("source",),
+    registry=REGISTRY,
+)
+embed_relay_leader = Gauge(
+    "embed_relay_leader", "1 on the worker that relays changes and reconciles", registry=REGISTRY
+)
+embed_reconcile_findings_total = Counter(
+    "embed_reconcile_findings_total",
+    "Templates that differed between rule book and index: missing, stale, orphaned, incomplete",
+    ("kind",),
+    registry=REGISTRY,
+)
+embed_reconcile_last_success_timestamp_seconds = Gauge(
+    "embed_reconcile_last_success_timestamp_seconds",
+    "When this worker last compared all of rule book and index; 0 for never",
+    registry=REGISTRY,
+)
+embed_reconcile_duration_seconds = Gauge(
+    "embed_reconcile_duration_seconds", "How long that comparison took", registry=REGISTRY
 )
 embed_model_info = Info(
     "embed_model", "The model that is loaded: model, revision", registry=REGISTRY

@@ -22,10 +22,11 @@ from explanation_service.explanations.language_model import DisabledLanguageMode
 from explanation_service.explanations.service import ExplanationService
 from explanation_service.retrieval.search import SearchResult
 from explanation_service.settings import load_settings
-from explanation_service.stores.errors import StoreUnavailable
+from explanation_service.stores.errors import ConditionFailed, StoreUnavailable
 from explanation_service.stores.idempotency import Claim, ClaimState
 from explanation_service.stores.mongodb import StoredTemplate, StoredWrite
 from explanation_service.stores.records import Passage, SearchFilters, StreamStatus, WorkerState
+from explanation_service.stores.write_condition import ANY_STATE, WriteCondition
 
 
 class Switch:
@@ -57,10 +58,23 @@ class Repository:
         before = self.stored.get(template_id)
         return before.version + 1 if before else 1
 
+    def _check(self, template_id: str, condition: WriteCondition) -> None:
+        before = self.stored.get(template_id)
+        live = before is not None and not before.deleted
+        if condition.exists not in (None, live):
+            raise ConditionFailed(template_id)
+        if condition.versions is not None and self._next(template_id) - 1 not in condition.versions:
+            raise ConditionFailed(template_id)
+
     async def put(
-        self, template_id: str, draft: TemplateDraft, traceparent: str | None = None
+        self,
+        template_id: str,
+        draft: TemplateDraft,
+        traceparent: str | None = None,
+        condition: WriteCondition = ANY_STATE,
     ) -> StoredWrite:
         version = self._next(template_id)
+        self._check(template_id, condition)
         before = self.stored.get(template_id)
         now = datetime.now(UTC)
         template = Template(**draft.model_dump(), id=template_id, version=version, updated_at=now)
@@ -69,12 +83,16 @@ class Repository:
         return StoredWrite(template, event, created=before is None or before.deleted)
 
     async def mark_deleted(
-        self, template_id: str, traceparent: str | None = None
+        self,
+        template_id: str,
+        traceparent: str | None = None,
+        condition: WriteCondition = ANY_STATE,
     ) -> ContentEvent | None:
         version = self._next(template_id)
         before = self.stored.get(template_id)
         if before is None or before.deleted:
             return None
+        self._check(template_id, condition)
         self.stored[template_id] = StoredTemplate(template_id, None, version, True)
         return _event(template_id, "delete", version, traceparent)
 
@@ -85,10 +103,12 @@ class Repository:
         self.switch.check("mongodb")
         return {key: self.stored[key] for key in template_ids if key in self.stored}
 
-    async def list(self, after: str | None, limit: int) -> list[Template]:
+    async def page(self, after: str | None, limit: int) -> tuple[list[Template], str | None]:
         self.switch.check("mongodb")
-        templates = [stored.template for _, stored in sorted(self.stored.items())]
-        return [one for one in templates if one is not None and one.id > (after or "")][:limit]
+        live = [one for _, one in sorted(self.stored.items()) if not one.deleted]
+        found = [one for one in live if one.id > (after or "")]
+        templates = [one.template for one in found[:limit] if one.template is not None]
+        return templates, found[limit - 1].id if len(found) > limit else None
 
     async def iterate_all(self, batch: int = 500) -> AsyncIterator[StoredTemplate]:
         self.switch.check("mongodb")
@@ -209,6 +229,20 @@ class Idempotency:
         self.kept.pop(claim.key)
 
 
+class RateLimits:
+    """A RateLimitStore that lets `allowed` requests of each caller pass."""
+
+    def __init__(self, switch: Switch) -> None:
+        self.switch = switch
+        self.allowed = 3
+        self.taken: dict[str, int] = {}
+
+    async def take(self, caller: str, per_minute: int, burst: int) -> float:
+        self.switch.check("redis")
+        self.taken[caller] = self.taken.get(caller, 0) + 1
+        return 0.0 if self.taken[caller] <= self.allowed else 1.5
+
+
 @dataclasses.dataclass
 class World:
     """The stand-ins behind an application, for a test to set up and to look at."""
@@ -219,6 +253,7 @@ class World:
     workers: Workers
     search: Search
     idempotency: Idempotency
+    rate_limits: RateLimits
 
     def services(self, model: Any = None) -> Services:
         rule_book = RuleBook(self.repository, self.stream)  # type: ignore[arg-type]
@@ -230,6 +265,7 @@ class World:
             "workers": self.workers,
             "search": self.search,
             "idempotency": self.idempotency,
+            "rate_limits": self.rate_limits,
         }
         return Services(
             **parts,
@@ -254,6 +290,7 @@ def world() -> World:
         Workers(switch),
         Search(switch, repository),
         Idempotency(switch),
+        RateLimits(switch),
     )
 
 

@@ -64,6 +64,7 @@ async def test_401_says_how_to_authenticate(connect):
         ("GET", "/v1/templates/a"),
         ("PUT", "/v1/templates/a"),
         ("DELETE", "/v1/templates/a"),
+        ("POST", "/v1/templates:import"),
     ],
 )
 async def test_every_v1_route_asks_for_a_key_before_it_looks_at_the_request(connect, method, path):

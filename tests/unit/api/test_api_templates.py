@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from explanation_service.stores.mongodb import StoredTemplate
+
 DRAFT = {"title": "Частица «не»", "body": "С глаголами пишется раздельно."}
 
 
@@ -92,3 +94,23 @@ async def test_a_bad_id_is_refused(client, template_id):
 async def test_the_largest_template_fits(client):
     draft = {"title": "ж" * 300, "body": "ж" * 100_000}
     assert (await client.put("/v1/templates/big", json=draft)).status_code == 201
+
+
+async def test_links_lead_through_the_list(client):
+    for template_id in ("a", "b", "c"):
+        await client.put(f"/v1/templates/{template_id}", json=DRAFT)
+    first = await client.get("/v1/templates?limit=2")
+    second = await client.get(first.links["next"]["url"])
+    assert first.links["next"]["url"].startswith("/v1/templates?")
+    assert [item["id"] for item in second.json()["items"]] == ["c"]
+    assert "link" not in second.headers
+
+
+async def test_a_document_that_is_no_template_does_not_end_the_list(client, world):
+    for template_id in ("a", "c"):
+        await client.put(f"/v1/templates/{template_id}", json=DRAFT)
+    world.repository.stored["b"] = StoredTemplate("b", None, 1, False, None, "body: missing")
+    page = (await client.get("/v1/templates", params={"limit": 2})).json()
+    assert [item["id"] for item in page["items"]] == ["a"]
+    rest = await client.get("/v1/templates", params={"cursor": page["next_cursor"]})
+    assert [item["id"] for item in rest.json()["items"]] == ["c"]

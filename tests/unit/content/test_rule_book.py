@@ -5,10 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from explanation_service.content.events import ContentEvent
-from explanation_service.content.rule_book import RuleBook, TemplateNotFound
+from explanation_service.content.rule_book import (
+    PreconditionFailed,
+    RuleBook,
+    TemplateNotFound,
+)
 from explanation_service.content.template import Template, TemplateDraft
-from explanation_service.stores.errors import StoreUnavailable
+from explanation_service.stores.errors import ConditionFailed, StoreUnavailable
 from explanation_service.stores.mongodb import StoredTemplate, StoredWrite
+from explanation_service.stores.write_condition import ANY_STATE, WriteCondition
 from explanation_service.telemetry.request_context import bind
 
 DRAFT = TemplateDraft(title="Т", body="Б")
@@ -38,14 +43,28 @@ class Repository:
         self.log.append(f"write {key}")
         return event
 
-    async def put(self, key: str, draft: TemplateDraft, traceparent: str | None) -> StoredWrite:
+    async def put(
+        self,
+        key: str,
+        draft: TemplateDraft,
+        traceparent: str | None,
+        condition: WriteCondition = ANY_STATE,
+    ) -> StoredWrite:
+        self._check(key, condition)
         template = Template(id=key, version=1, updated_at=NOW, **draft.model_dump())
         created = key not in self.stored
         self.stored[key] = StoredTemplate(key, template, 1, False)
         return StoredWrite(template, self._event("upsert", key, traceparent), created)
 
-    async def mark_deleted(self, key: str, traceparent: str | None) -> ContentEvent | None:
+    async def mark_deleted(
+        self, key: str, traceparent: str | None, condition: WriteCondition = ANY_STATE
+    ) -> ContentEvent | None:
+        self._check(key, condition)
         return self._event("delete", key, traceparent) if key in self.stored else None
+
+    def _check(self, key: str, condition: WriteCondition) -> None:
+        if condition.versions == frozenset():
+            raise ConditionFailed(key)
 
     async def get(self, key: str) -> StoredTemplate | None:
         return self.stored.get(key)
@@ -139,3 +158,17 @@ async def test_absent_deleted_and_broken_templates_are_not_found(
         assert caught.value.template_id == name
     with pytest.raises(TemplateNotFound):
         await rule_book.delete("never")
+
+
+async def test_a_condition_that_does_not_hold_says_what_is_there_and_writes_nothing(
+    parts: tuple[RuleBook, Repository, Stream],
+) -> None:
+    rule_book, repository, stream = parts
+    never = WriteCondition(exists=True, versions=frozenset())
+    for version in (None, 1):
+        for call in (rule_book.put("a", DRAFT, never), rule_book.delete("a", never)):
+            with pytest.raises(PreconditionFailed) as caught:
+                await call
+            assert (caught.value.template_id, caught.value.version) == ("a", version)
+        repository.stored["a"] = StoredTemplate("a", None, 1, False)
+    assert stream.events == [] and repository.outbox == {}

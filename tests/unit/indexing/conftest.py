@@ -34,6 +34,7 @@ from explanation_service.stores.records import (
     LabelChange,
     PassagePoint,
 )
+from explanation_service.stores.suspicion import together
 from explanation_service.stores.vector_points import STATE_FIELDS, to_states
 
 INFO = EmbeddingModelInfo("toy", "r1", 2, 64, "query: ", "passage: ")
@@ -111,6 +112,15 @@ class Repository:
             )
         self.stored[template_id] = StoredTemplate(template_id, template, version, body is None, now)
         return version
+
+    def edit_directly(self, template_id: str, body: str) -> bool:
+        """As with mongosh: version and time stay. False where there is nothing to edit."""
+        before = self.stored.get(template_id)
+        if before is None or before.template is None:
+            return False
+        edited = before.template.model_copy(update={"body": body})
+        self.stored[template_id] = replace(before, template=edited)
+        return True
 
     async def get_many(self, template_ids: Sequence[str]) -> dict[str, StoredTemplate]:
         await self._steps.pause()
@@ -269,6 +279,11 @@ class Stream:
             await self._steps.pause()
         return taken
 
+    async def unread_each(self, active_ms: int) -> int:
+        """There are two workers."""
+        await self._need_group()
+        return len(self.waiting) // 2
+
     async def read_own_pending(self, consumer: str, after: str, count: int) -> list[Delivery]:
         await self._need_group()
         own = [one for one, entry in self.pending.items() if entry.owner == consumer]
@@ -282,7 +297,7 @@ class Stream:
 
     async def _deliver(self, ids: Sequence[str], consumer: str) -> list[Delivery]:
         again = []
-        for one in ids:
+        for one in ids[: together(self.pending[one].times_delivered for one in ids)]:
             entry = self.pending[one]
             times = entry.times_delivered + 1
             self.pending[one] = Pending(entry.fields, consumer, times)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
+from explanation_service.content.events import ContentEvent
 from explanation_service.indexing.finisher import MOST_UNSEEN
+from explanation_service.telemetry.logging import configure_logging
 
 # One sentence is a chunk or more of the toy model, so texts of several lengths leave several
 # chunks.
@@ -260,3 +266,51 @@ async def test_what_was_not_embedded_before_the_stop_is_handed_back(
         "2-0": (True, 1),
     }
     assert len(bench.life.in_hand) == 0 and bench.stream.failures == {}
+
+
+async def test_a_direct_edit_that_keeps_its_version_is_not_lost_while_the_template_is_written(
+    bench: SimpleNamespace,
+) -> None:
+    write(bench, "x", BODIES[0])
+    plans = await prepared(bench, bench.life)
+    assert bench.repository.edit_directly("x", "Исправлено мимо службы.")
+    bench.stream.publish("x", version=1)
+    bench.life.in_hand.admit(await bench.life.intake.sort_out(bench.stream.hand_out(1)))
+    await finish(bench.life, plans)
+    assert bench.stream.pending == {}
+    assert bench.index.texts() == {"x": "1:Исправлено мимо службы."}
+
+
+async def test_the_log_has_each_event_under_the_trace_of_its_request(
+    bench: SimpleNamespace, capsys: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    configure_logging("INFO", "worker")
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    version = bench.repository.write("x", BODIES[0])
+    bench.stream.add(
+        ContentEvent(
+            event_id="e",
+            entity_id="x",
+            op="upsert",
+            version=version,
+            occurred_at=datetime.now(UTC),
+            traceparent=traceparent,
+        )
+    )
+    # One that nobody asked for is not worth a line.
+    write(bench, "y", BODIES[0])
+    await bench.life.work(2)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "event finished"]
+    assert (line["template_id"], line["op"], line["version"]) == ("x", "upsert", version)
+    assert (line["outcome"], line["traceparent"]) == ("embedded", traceparent)
+    assert line["age_seconds"] >= 0
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()

@@ -107,3 +107,11 @@ def test_a_plan_is_carried_out_when_the_index_shows_nothing_else() -> None:
         assert not kept.is_carried_out(other)
     removed = Plan(Work("x"), TOMBSTONE, Action.REMOVE, [])
     assert removed.is_carried_out(None) and not removed.is_carried_out(IndexedState(2, "h", 3))
+
+
+def test_an_edit_that_leaves_version_and_time_as_they_are_is_seen() -> None:
+    plan = Plan(Work("x"), stored(2), Action.EMBED, [])
+    before = stored(2)
+    assert before.template is not None
+    edited = before.template.model_copy(update={"body": "другое"})
+    assert not plan.is_still(StoredTemplate("x", edited, 2, False, NOW))

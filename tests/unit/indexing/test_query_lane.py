@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +16,8 @@ from explanation_service.stores.errors import StoreUnavailable
 from explanation_service.stores.records import QueryRequest
 
 
-def request(name: str, text: str) -> QueryRequest:
-    return QueryRequest(name, text, None, 2**60, "reply")
+def request(name: str, text: str, seconds: float = 3600) -> QueryRequest:
+    return QueryRequest(name, text, "r1", int((time.time() + seconds) * 1000), "reply")
 
 
 class Server:
@@ -27,7 +29,8 @@ class Server:
         self.replies: list[str] = []
         self.batches = 0
 
-    async def next_requests(self, count: int, block_s: float) -> list[QueryRequest]:
+    async def next_requests(self, revision: str, count: int, block_s: float) -> list[QueryRequest]:
+        assert revision == "r1"
         if not self.rounds:
             self.stop.set()
             return []
@@ -80,3 +83,93 @@ async def test_a_lost_connection_is_taken_up_again(
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
     server, _ = await serve(toys, [StoreUnavailable("redis", "x"), [request("1", "ни")]])
     assert server.replies == ["1"]
+
+
+class Stopped:
+    """The toy encoder, whose batches of passages wait for the test between two layers."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.info, self.query_ids, self._embed = encoder.info, encoder.query_ids, encoder.embed
+        self.in_batch, self.go_on = threading.Event(), threading.Event()
+        self.order: list[str] = []
+
+    def embed(self, ids: Any, between_layers: Any = None) -> Any:
+        if between_layers is not None:
+            self.in_batch.set()
+            self.go_on.wait(10)
+            between_layers()
+        self.order.append("passages" if between_layers else "queries")
+        return self._embed(ids)
+
+
+class Open(Server):
+    """Goes on after the last round, until the test sets the stop."""
+
+    async def next_requests(self, revision: str, count: int, block_s: float) -> list[QueryRequest]:
+        if self.rounds:
+            return await super().next_requests(revision, count, block_s)
+        await asyncio.sleep(0.001)
+        return []
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_a_request_past_its_deadline_gets_the_place_of_passages(
+    toys: SimpleNamespace,
+) -> None:
+    stop = asyncio.Event()
+    server, encoder = Open([[request("late", "не", -0.5)]], stop), Stopped(toys.Encoder())
+    thread = EncodeThread(encoder)  # type: ignore[arg-type]
+    thread.start()
+    lane = asyncio.create_task(QueryLane(server, encoder, thread, stop).run())  # type: ignore[arg-type]
+    assert await asyncio.to_thread(encoder.in_batch.wait, 10)
+    # The late one is in work; one in time is served between two of its layers.
+    server.rounds.append([request("live", "ни")])
+    await until(lambda: bool(thread._queries))
+    encoder.go_on.set()
+    await until(lambda: len(server.replies) == 2)
+    stop.set()
+    await asyncio.wait_for(lane, 10)
+    thread.close()
+    assert encoder.order == ["queries", "passages"]
+    assert server.replies == ["live", "late"]
+
+
+async def test_a_request_that_gets_late_while_others_are_computed_steps_back(
+    toys: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: set[str] = set()
+    monkeypatch.setattr(module, "is_late", lambda one, seconds=0.0: not seconds and one.id in late)
+
+    class Slow(Open):
+        async def reply_many(self, answers: Any, revision: str) -> None:
+            await super().reply_many(answers, revision)
+            late.add("page1")
+
+    page = " ".join(["слово"] * 62)
+    asked = [request("page1", page), request("page2", page + " а"), request("short", "ни")]
+    stop = asyncio.Event()
+    server, encoder = Slow([asked], stop), Stopped(toys.Encoder())
+    encoder.go_on.set()
+    thread = EncodeThread(encoder)  # type: ignore[arg-type]
+    thread.start()
+    lane = asyncio.create_task(QueryLane(server, encoder, thread, stop).run())  # type: ignore[arg-type]
+    await until(lambda: len(server.replies) == 3)
+    stop.set()
+    await asyncio.wait_for(lane, 10)
+    thread.close()
+    assert server.replies[0] == "short"
+    assert encoder.order.count("passages") == 1 and encoder.in_batch.is_set()
+
+
+def test_few_late_requests_are_kept_and_not_for_long(toys: SimpleNamespace) -> None:
+    lane = QueryLane(None, toys.Encoder(), None, asyncio.Event())  # type: ignore[arg-type]
+    many = [request(str(number), "не", -1) for number in range(module.MOST_LATE + 10)]
+    live = request("live", "ни")
+    assert lane._in_time([*many, live]) == [live]
+    assert list(lane._late.values()) == many[10:]
+    assert module._of_use([many[0], request("stale", "ни", -60)]) == [many[0]]

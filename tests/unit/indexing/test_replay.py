@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from explanation_service.indexing.replay import replay_differences, restore_group
+from explanation_service.reconciliation.content_hash import content_hash
+from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.stores.errors import StoreUnavailable
-from explanation_service.stores.records import IndexedState
+from explanation_service.stores.records import IndexedPassages, IndexedState
 
 
 class Stores:
@@ -23,6 +25,11 @@ class Stores:
             ("gone", "г", "published"),
         ):
             self._repository.write(name, body, status)
+        same = self._repository.stored["same"].template
+        self._held = {
+            name: IndexedPassages(IndexedState(1, content_hash(same, "r1"), 1), 1, True)
+            for name in ("same", "gone")
+        }
         self._repository.write("gone", None)
         self.done: list[Any] = []
         self.fail_group = False
@@ -32,8 +39,17 @@ class Stores:
         for stored in self._repository.stored.values():
             yield stored
 
-    async def indexed_state(self, ids: list[str]) -> dict[str, IndexedState]:
-        return {"same": IndexedState(1, "h", 1), "gone": IndexedState(1, "h", 1)}
+    async def existing_ids(self, ids: list[str]) -> set[str]:
+        return set(ids) & set(self._repository.stored)
+
+    async def holds_model(self, revision: str) -> bool:
+        return True
+
+    async def passages_of(self, ids: list[str]) -> dict[str, IndexedPassages]:
+        return self._held
+
+    async def template_ids(self) -> AsyncIterator[tuple[set[str], int]]:
+        yield set(self._held), len(self._held)
 
     async def append_many(self, events: list[Any]) -> list[str]:
         self.done += [(event.entity_id, event.op, event.version) for event in events]
@@ -46,15 +62,19 @@ class Stores:
         return True
 
 
+def reconciler(stores: Any) -> Reconciler:
+    return Reconciler(stores, stores, stores, "r1", settle=None)
+
+
 async def test_only_what_differs_comes_into_the_stream(toys: SimpleNamespace) -> None:
     stores: Any = Stores(toys)
-    assert await replay_differences(stores, stores, stores) == 2
+    await replay_differences(reconciler(stores))
     assert stores.done == [("new", "upsert", 1), ("gone", "delete", 2)]
 
 
 async def test_the_group_is_made_after_its_events(toys: SimpleNamespace) -> None:
     stores: Any = Stores(toys)
-    await restore_group(stores, stores, stores)
+    await restore_group(stores, reconciler(stores))
     assert stores.done[-1] == "group" and len(stores.done) == 3
 
 
@@ -62,5 +82,5 @@ async def test_a_redis_that_goes_away_leaves_the_group_missing(toys: SimpleNames
     stores: Any = Stores(toys)
     stores.fail_group = True
     with pytest.raises(StoreUnavailable):
-        await restore_group(stores, stores, stores)
+        await restore_group(stores, reconciler(stores))
     assert "group" not in stores.done

@@ -38,10 +38,51 @@ def test_a_fraction_of_a_cpu_is_one_thread(tmp_path: Path, monkeypatch: pytest.M
     assert threads.usable_cpus(tmp_path) == 3
 
 
-def test_the_operators_number_of_threads_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*threads.THREAD_VARIABLES, "TOKENIZERS_PARALLELISM"):
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No thread variable is set, and none stays set."""
+    for name in (*threads.THREAD_VARIABLES, "TOKENIZERS_PARALLELISM", "WORKER_ROLE"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    return monkeypatch
+
+
+def test_the_operators_number_of_threads_wins(unset: pytest.MonkeyPatch) -> None:
+    unset.setenv("OMP_NUM_THREADS", "7")
+    unset.setenv("WORKER_ROLE", "query")
     assert threads.limit_math_threads() == 7
     assert threads.os.environ["MKL_NUM_THREADS"] == "7"
+
+
+def test_a_worker_for_queries_has_one_thread(unset: pytest.MonkeyPatch) -> None:
+    unset.setattr(threads, "usable_cpus", lambda: 8)
+    unset.setenv("WORKER_ROLE", "query")
+    assert threads.limit_math_threads() == 1
+    assert threads.os.environ["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("role", ["all", "index", None])
+def test_other_workers_have_a_thread_for_each_cpu(
+    unset: pytest.MonkeyPatch, role: str | None
+) -> None:
+    unset.setattr(threads, "usable_cpus", lambda: 8)
+    if role:
+        unset.setenv("WORKER_ROLE", role)
+    assert threads.limit_math_threads() == 8
+    # Once settled it stays: the backends ask again.
+    assert threads.limit_math_threads() == 8
+
+
+def test_an_index_worker_goes_behind_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    monkeypatch.setattr(threads.os, "nice", steps.append)
+    threads.step_back()
+    assert steps == [threads.INDEX_NICENESS]
+
+
+def test_a_sandbox_that_forbids_it_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(threads.os, "nice", forbidden)
+    threads.step_back()

@@ -24,6 +24,12 @@ NAMES = {
     "embed_oldest_pending_seconds",
     "embed_dead_lettered_total",
     "embed_skipped_total",
+    "embed_relayed_total",
+    "embed_relay_leader",
+    "embed_reconcile_findings_total",
+    "embed_reconcile_last_success_timestamp_seconds",
+    "embed_reconcile_duration_seconds",
+    "embed_cut_texts_total",
     "embed_model_info",
     "embed_worker_ready",
 }

@@ -26,20 +26,32 @@ class Synthetic:
 SyntheticFactory = Callable[..., Synthetic]
 
 
+@pytest.fixture(scope="session")
+def synthetic_at() -> Callable[..., Synthetic]:
+    """`write_synthetic` for fixtures that outlive a test."""
+    return write_synthetic
+
+
 @pytest.fixture
 def synthetic(tmp_path: Path) -> SyntheticFactory:
     """Return a function that writes the file. `scale` is that of every Q4_0 block."""
 
     def write(scale: float = 0.5, normalization: Mapping[int, str] = NORMALIZATION) -> Synthetic:
-        tensors = _tensors(scale)
-        head = b"E5S1" + struct.pack("<I", 1)
-        head += struct.pack("<7ifi", HIDDEN, LAYERS, HEADS, WIDE, ROWS, POSITIONS, TYPES, 1e-12, 32)
-        content = head + _vocabulary() + _normalization(normalization)
-        path = tmp_path / "tiny-q4.bin"
-        path.write_bytes(content + _tensor_section(len(content), tensors, scale))
-        return Synthetic(path, tensors)
+        return write_synthetic(tmp_path / "tiny-q4.bin", scale, normalization)
 
     return write
+
+
+def write_synthetic(
+    path: Path, scale: float = 0.5, normalization: Mapping[int, str] = NORMALIZATION
+) -> Synthetic:
+    """Write the file at `path`."""
+    tensors = _tensors(scale)
+    head = b"E5S1" + struct.pack("<I", 1)
+    head += struct.pack("<7ifi", HIDDEN, LAYERS, HEADS, WIDE, ROWS, POSITIONS, TYPES, 1e-12, 32)
+    content = head + _vocabulary() + _normalization(normalization)
+    path.write_bytes(content + _tensor_section(len(content), tensors, scale))
+    return Synthetic(path, tensors)
 
 
 def _tensors(scale: float) -> dict[str, NDArray[np.float32]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StrictBool
 
 from explanation_service.api.schemas.fields import (
     Mode,
@@ -13,7 +13,7 @@ from explanation_service.api.schemas.fields import (
     Text,
     blank_is_none,
 )
-from explanation_service.content.template import TemplateId
+from explanation_service.content.template import TEMPLATE_ID_PATTERN, TemplateId
 from explanation_service.explanations.records import (
     Explanation,
     ExplanationRequest,
@@ -49,11 +49,20 @@ class ExplanationBody(BaseModel):
     template_id: Annotated[
         TemplateId | None,
         BeforeValidator(blank_is_none),
-        Field(description="The rule that the task is about"),
+        Field(
+            description="The rule that the task is about; blank counts as absent",
+            json_schema_extra={
+                "anyOf": [
+                    {"type": "string", "pattern": TEMPLATE_ID_PATTERN},
+                    {"type": "string", "pattern": r"^\s*$"},
+                    {"type": "null"},
+                ]
+            },
+        ),
     ] = None
     topic: OptionalLabel = None
     exam: OptionalLabel = None
-    stream: Annotated[bool, Field(description="As Accept: text/event-stream")] = False
+    stream: Annotated[StrictBool, Field(description="As Accept: text/event-stream")] = False
 
     def to_request(self) -> ExplanationRequest:
         return ExplanationRequest(**self.model_dump(exclude={"stream"}))
@@ -113,18 +122,17 @@ class ExplanationResponse(PassagesEvent):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "explanation": "К этому вопросу ближе всего правило «Проверяемые безударные "
-                "гласные в корне».\n\nБуква в корне сохраняется такой, какой мы слышим её под "
-                "ударением.",
-                "source": "rules",
+                "explanation": "В слове «водяной» корень «вод». Безударную гласную проверяют "
+                "ударением: вода — во́ды, поэтому пишется «о».",
+                "source": "llm",
                 "degraded": False,
                 "truncated": False,
                 "passages": [_PASSAGE],
                 "search": {"mode": "hybrid", "degraded": False},
-                "model": None,
-                "model_version": None,
-                "usage": None,
-                "timings_ms": {"search": 6.4, "phrase": 0.2, "total": 6.6},
+                "model": "yandexgpt-lite",
+                "model_version": "23.10.2024",
+                "usage": {"prompt_tokens": 412, "completion_tokens": 58, "total_tokens": 470},
+                "timings_ms": {"search": 6.4, "phrase": 840.2, "total": 846.6},
             }
         }
     )

@@ -6,13 +6,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from explanation_service.content.template import NOT_BLANK_SCHEMA, not_blank
+
 MAX_TEXT = 4000
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must hold more than white space")
-    return text
 
 
 def blank_is_none(value: Any) -> Any:
@@ -21,7 +17,9 @@ def blank_is_none(value: Any) -> Any:
 
 
 Text: TypeAlias = Annotated[
-    str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_not_blank)
+    str,
+    Field(min_length=1, max_length=MAX_TEXT, json_schema_extra=NOT_BLANK_SCHEMA),
+    AfterValidator(not_blank),
 ]
 Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Tags: TypeAlias = Annotated[list[Tag], Field(max_length=32)]

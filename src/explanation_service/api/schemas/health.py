@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from explanation_service.api.schemas.problem import Problem
+
 
 class Health(BaseModel):
     """The process serves."""
@@ -24,7 +26,7 @@ class DependencyState(BaseModel):
 
 
 class Readiness(BaseModel):
-    """All dependencies by name; with 503 the same, as members of a problem."""
+    """All dependencies by name."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -41,4 +43,31 @@ class Readiness(BaseModel):
     )
 
     ready: bool
+    dependencies: dict[str, DependencyState]
+
+
+class NotReady(Problem):
+    """The problem of a service that is not ready, with the state of each dependency."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Service Unavailable",
+                "status": 503,
+                "detail": "Not ready: redis unavailable.",
+                "code": "not_ready",
+                "request_id": "0b1f6d6f3a6c4f0f9a4f2c6d8e7a5b43",
+                "ready": False,
+                "dependencies": {
+                    "mongodb": {"status": "ok", "needed": True, "latency_ms": 0.7},
+                    "redis": {"status": "down", "needed": True, "detail": "does not answer"},
+                    "qdrant": {"status": "ok", "needed": True, "latency_ms": 1.1},
+                    "workers": {"status": "none", "needed": False},
+                },
+            }
+        }
+    )
+
+    ready: Literal[False]
     dependencies: dict[str, DependencyState]

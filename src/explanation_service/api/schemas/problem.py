@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from explanation_service.api.schemas.template_import import ImportReport
+
 
 class FieldFault(BaseModel):
     """One part of a request that is not as it should be."""
@@ -41,3 +43,6 @@ class Problem(BaseModel):
         None
     )
     errors: Annotated[list[FieldFault] | None, Field(description="With 422")] = None
+    report: Annotated[
+        ImportReport | None, Field(description="With an import that broke off: what was done")
+    ] = None

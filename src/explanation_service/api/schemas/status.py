@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from explanation_service.content.template import TemplateId
 
@@ -59,11 +59,23 @@ class ReindexRequest(BaseModel):
     """Either some templates or all of them."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"template_ids": ["spelling-checked-root-vowels"]}}
+        json_schema_extra={
+            "example": {"template_ids": ["spelling-checked-root-vowels"]},
+            "oneOf": [
+                {
+                    "required": ["template_ids"],
+                    "properties": {"template_ids": {"type": "array"}, "all": {"const": False}},
+                },
+                {
+                    "required": ["all"],
+                    "properties": {"template_ids": {"type": "null"}, "all": {"const": True}},
+                },
+            ],
+        }
     )
 
     template_ids: Annotated[list[TemplateId], Field(min_length=1, max_length=1000)] | None = None
-    all: bool = False
+    all: StrictBool = False
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from explanation_service.content.template import TemplateDraft
-from explanation_service.indexing import content_hash as module
-from explanation_service.indexing.content_hash import content_hash, same_text
+from explanation_service.reconciliation import content_hash as module
+from explanation_service.reconciliation.content_hash import content_hash, same_text
 
 DRAFT = TemplateDraft(title="Не", body="с глаголами", topic="a", exam="ege", tags=("x", "y"))
 

@@ -1,0 +1,1 @@
+"""The embedding models behind `encoder.PassageEncoder`, one file per kind."""
