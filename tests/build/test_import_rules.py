@@ -56,7 +56,14 @@ def test_only_the_stores_import_drivers() -> None:
 
 def test_only_writing_vectors_needs_qdrants_own_client() -> None:
     # src/explanation_service/stores/BUILD.bazel makes a target of its own of these.
-    writing = {"qdrant", "vector_collection", "vector_index", "vector_points", "vector_writes"}
+    writing = {
+        "index_collections",
+        "qdrant",
+        "vector_collection",
+        "vector_index",
+        "vector_points",
+        "vector_writes",
+    }
     using = {
         path.stem
         for path in (SOURCE / "stores").glob("*.py")

@@ -13,6 +13,7 @@ import yaml
 SET_BY_THE_CONTAINER = {
     "API_HOST": "all addresses of the container",
     "API_PORT": "8000 inside, PUBLISH_API_PORT outside",
+    "EMBEDDING_BACKEND": "the image has torch alone",
     "EMBEDDING_MODEL_NAME": "the model is a layer of the image",
     "EMBEDDING_MODEL_PATH": "the model is a layer of the image",
     "FASTTEXT_MODEL_PATH": "a file that a volume would have to bring",
@@ -59,11 +60,12 @@ def test_the_monolith_has_the_settings_of_both(services: dict[str, Any]) -> None
 
 def test_defaults_are_those_of_the_settings(services: dict[str, Any]) -> None:
     # Another environment than the developer's; the stores' addresses; the model's own defaults.
-    other = {"APP_ENV", "YANDEXGPT_BASE_URL", *RENAMED}
-    for name, value in services["python-generator-api"]["environment"].items():
-        if name not in other:
-            default = re.sub(r"^\$\{[A-Z_]+:-(.*)\}$", r"\1", value)
-            assert default == variables()[name], name
+    other = {"APP_ENV", "START_EMBEDDING_WORKER", "YANDEXGPT_BASE_URL", *RENAMED}
+    for service in OURS:
+        for name, value in services[service]["environment"].items():
+            if name not in other:
+                default = re.sub(r"^\$\{[A-Z_]+:-(.*)\}$", r"\1", value)
+                assert default == variables()[name], (service, name)
 
 
 def test_what_runs_without_a_profile(services: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ interpreter) and Compose 2 of the machine.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -24,6 +23,7 @@ import pytest
 import yaml
 
 from tests.containers.stack import READY_SECONDS, load_image, wait_for
+from tests.monitoring.rules import DASHBOARDS, alerts, questions, recorded
 from tools.image.debian_package import unpack_package
 
 STANDINS = ["mongodb", "prometheus", "qdrant", "redis"]
@@ -157,13 +157,10 @@ def search(client: httpx.Client) -> dict[str, Any] | None:
 
 
 def dashboard_questions() -> list[str]:
-    """What Grafana's panels ask Prometheus, with the one variable that Grafana fills in."""
-    dashboard = json.loads(Path("deploy/grafana/dashboards/explanation-service.json").read_text())
-    expressions = [
-        target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])
-    ]
-    assert len(expressions) > 20
-    return [expression.replace("$__rate_interval", "1m") for expression in expressions]
+    """What Grafana's panels ask Prometheus."""
+    asked = [question for path in DASHBOARDS for question in questions(path)]
+    assert len(asked) > 50
+    return asked
 
 
 def containers(engine: docker.DockerClient, run: Project, service: str) -> list[Any]:
@@ -221,12 +218,25 @@ def test_up_with_three_workers_and_up_again(
             values = {
                 row["metric"]["job"]: row["value"][1] for row in answer.json()["data"]["result"]
             }
-            return values == {"api": "1", "worker": "3"}
+            return values == {"python-generator-api": "1", "python-generator-worker": "3"}
 
         wait_for(scraped, 90, "scrape of the API and all three workers")
         for question in dashboard_questions():
             answer = prometheus.get("/api/v1/query", params={"query": question})
             assert answer.json()["status"] == "success", answer.text
+
+        # The rules are loaded, work on what was scraped, and find nothing to call anybody for.
+        groups = prometheus.get("/api/v1/rules").raise_for_status().json()["data"]["groups"]
+        rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
+        assert set(rules) == set(alerts()) | recorded()
+        lag = {"query": "service:stream_lag:max"}
+        wait_for(
+            lambda: prometheus.get("/api/v1/query", params=lag).json()["data"]["result"],
+            90,
+            "figure that a rule records",
+        )
+        states = {name: rules[name].get("state") for name in alerts()}
+        assert "firing" not in states.values(), states
 
         for service in ("python-generator-api", "mongodb", "redis", "qdrant", "prometheus"):
 

@@ -35,7 +35,7 @@ COMPRESSED_LIMIT = {"api": 40_000_000, "worker": 460_000_000}
 PLAIN_LIMIT = {"api": 110_000_000, "worker": 950_000_000}
 MODEL_LIMIT = 250_000_000
 # The application layer with the image's configuration and manifest.
-EDIT_LIMIT = {"api": 100_000, "worker": 115_000}
+EDIT_LIMIT = {"api": 150_000, "worker": 250_000}
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -64,6 +64,7 @@ NOT_HERE = set(
 )
 # Distribution -> module, where the name does not tell.
 MODULES = {
+    "fasttext-numpy2-wheel": "fasttext",
     "sentence-transformers": "sentence_transformers",
     "prometheus-client": "prometheus_client",
     "pydantic-settings": "pydantic_settings",

@@ -207,6 +207,23 @@ async def test_claims_look_past_entries_that_are_not_stale(stream: EventStream) 
     assert ids_of(await stream.claim_stale("d", HOUR, 1)) == [ids[39]]
 
 
+async def test_what_is_delivered_again_and_again_comes_with_ever_less_company(
+    stream: EventStream,
+) -> None:
+    ids = await stream.append_many([event(number) for number in range(1, 21)])
+    await stream.read_new("a", 20, 100)
+    for consumer, expected in (("b", 20), ("c", 8), ("d", 1)):
+        await age(stream, "a", ids)
+        assert ids_of(await stream.claim_stale(consumer, HOUR, 20)) == ids[:expected]
+    await age(stream, "own", ids)
+    # The first was delivered four times, the next seven three times, the rest twice.
+    reads, after = [], "0"
+    while read := await stream.read_own_pending("own", after, 20):
+        reads.append(len(read))
+        after = read[-1].entry_id
+    assert reads == [1] * 8 + [8, 4]
+
+
 async def test_a_look_for_stale_entries_is_one_command(
     stream: EventStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +309,21 @@ async def test_status_tells_lag_and_age(stream: EventStream) -> None:
     assert (await stream.status()).lag == 2
     await stream.ack(ids[:1])
     assert (await stream.status()).oldest_pending_seconds == 0.0
+
+
+async def test_unread_entries_are_shared_among_those_who_were_seen(stream: EventStream) -> None:
+    await stream.append_many([event(number) for number in range(1, 12)])
+    await stream.read_new("a", 1, 100)
+    assert await stream.unread_each(HOUR) is None
+    await stream.read_new("b", 1, 100)
+    assert await stream.unread_each(HOUR) == 9 // 2
+
+    async def nobody_was_seen() -> bool:
+        return await stream.unread_each(1) is None
+
+    await eventually(nobody_was_seen)
+    await stream._redis.delete(stream.name)
+    assert await stream.unread_each(HOUR) is None
 
 
 async def test_trimming_spares_what_any_group_still_needs(stream: EventStream) -> None:

@@ -168,7 +168,8 @@ async def test_other_labels_are_found_without_embedding(bench: Bench) -> None:
         assert encoder.texts == before
     filters = SearchFilters(topic="новая", tags=("тег",))
     vector = encoder.embed(encoder.passage_ids(["правило"]))[0]
-    assert [hit.version for hit in await bench.stores.index.search(vector, None, filters, 5)] == [2]
+    found = await bench.stores.index.search(vector, None, filters, 5)
+    assert [hit.version for hit in found.dense] == [2]
 
 
 async def test_the_consumers_of_dead_workers_are_removed(

@@ -166,7 +166,7 @@ async def test_labels_are_replaced_and_taken_off(index: VectorIndex) -> None:
     change = labels("a", 2, content_hash="h2", topic=None, exam="ЕГЭ", tags=("y", "z"))
     await index.relabel([change, labels("unknown", 2)])
     assert await index.indexed_state(["a"]) == {"a": IndexedState(2, "h2", 2)}
-    (hit,) = await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)
+    (hit,) = (await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)).dense
     assert (hit.topic, hit.exam, hit.tags) == (None, "ЕГЭ", ("y", "z"))
     assert await found(index, [1.0, 0, 0, 0], None, SearchFilters(topic="т")) == []
     assert await found(index, [1.0, 0, 0, 0], None, SearchFilters(tags=("z",))) == ["a"]

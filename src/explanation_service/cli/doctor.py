@@ -11,11 +11,19 @@ from typing import Any
 
 from explanation_service.cli.connections import settings_from
 from explanation_service.settings import Settings
+from explanation_service.stores.collection_names import is_of_model
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient
 from explanation_service.stores.errors import GroupMissing, StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import MongoStore, connect_mongodb
-from explanation_service.stores.redis import RedisClient, close, connect_redis, ping
+from explanation_service.stores.rebuild_states import RebuildStates
+from explanation_service.stores.redis import (
+    RedisClient,
+    close,
+    connect_redis,
+    eviction_policy,
+    ping,
+)
 from explanation_service.stores.vector_search import VectorSearch, connect_vector_search
 
 
@@ -82,6 +90,14 @@ async def _mongodb(patient: Patient) -> Finding:
 
 async def _redis(patient: Patient) -> Finding:
     await ping(patient.redis)
+    policy = await eviction_policy(patient.redis)
+    # The others evict only what has a time to live, and the stream has none.
+    if policy is not None and policy.startswith("allkeys"):
+        return Finding(
+            "wrong",
+            f"redis may evict the stream of changes (maxmemory-policy {policy}): set it to "
+            "noeviction.",
+        )
     return Finding("ok", "redis answers.")
 
 
@@ -105,10 +121,42 @@ async def _qdrant(patient: Patient) -> Finding:
 
 async def _index(patient: Patient) -> Finding:
     collection = await patient.index.collection_name()
+    alias = patient.settings.qdrant_collection
     if collection is None:
-        alias = patient.settings.qdrant_collection
         return Finding("note", f"the index {alias} is not there yet; the first worker makes it.")
+    live = await QueryEmbeddingClient(patient.redis, patient.redis).live_workers()
+    ready = [worker for worker in live if worker.ready]
+    if ready and not any(is_of_model(alias, collection, worker.revision) for worker in ready):
+        return Finding(
+            "wrong",
+            f"the index is {collection}, but no worker has its model (theirs: {ready[0].model}, "
+            f"revision {ready[0].revision}): start workers of that model, or run "
+            "rebuild-embeddings.",
+        )
     return Finding("ok", f"the index is {collection}, {await patient.index.count()} passages.")
+
+
+async def _rebuild(patient: Patient) -> Finding:
+    state = await RebuildStates(patient.mongodb).get(patient.settings.qdrant_collection)
+    if state is None:
+        return Finding("ok", "the index was never rebuilt.")
+    if state.phase in ("filling", "switching", "rolling_back"):
+        return Finding(
+            "note",
+            f"a rebuild into {state.collection} is under way or was interrupted, {state.done} "
+            "templates are in (rebuild-embeddings goes on with it, --abandon gives it up).",
+        )
+    if state.phase == "refused":
+        return Finding(
+            "note",
+            f"the rebuild into {state.collection} was refused by its quality gate "
+            "(rebuild-embeddings judges anew, --abandon gives it up).",
+        )
+    if state.kept is not None:
+        return Finding(
+            "ok", f"{state.kept} is kept since the last rebuild (rebuild-embeddings --drop-old)."
+        )
+    return Finding("ok", "no rebuild is under way.")
 
 
 async def _workers(patient: Patient) -> Finding:
@@ -132,4 +180,4 @@ async def _language_model(patient: Patient) -> Finding:
     return Finding("note", "the language model is set up, but not available in this build.")
 
 
-CHECKS = (_mongodb, _redis, _stream, _qdrant, _index, _workers, _language_model)
+CHECKS = (_mongodb, _redis, _stream, _qdrant, _index, _rebuild, _workers, _language_model)

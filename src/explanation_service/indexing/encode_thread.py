@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from explanation_service.indexing.encoder import PassageEncoder, Tokens, Vectors
+from explanation_service.indexing.pulse import Pulse
 
 
 @dataclass
@@ -29,6 +30,7 @@ class EncodeThread:
 
     def __init__(self, encoder: PassageEncoder) -> None:
         self._encoder = encoder
+        self._pulse: Pulse | None = None
         self._queries: deque[_Job] = deque()
         self._passages: deque[_Job] = deque()
         self._wake = threading.Condition()
@@ -39,6 +41,10 @@ class EncodeThread:
     def start(self) -> None:
         """Start the thread; once."""
         self._thread.start()
+
+    def tell(self, pulse: Pulse) -> None:
+        """Beat it with each batch of passages."""
+        self._pulse = pulse
 
     def close(self) -> None:
         """Stop after the batch in work, without waiting; what is queued is cancelled."""
@@ -59,7 +65,10 @@ class EncodeThread:
 
     async def embed_passages(self, ids: Sequence[Tokens]) -> Vectors:
         """Vectors of one batch of passages; raises what the model raises."""
-        return await self._submit(self._passages, ids)
+        vectors = await self._submit(self._passages, ids)
+        if self._pulse is not None:
+            self._pulse.beat()
+        return vectors
 
     async def _submit(self, lane: deque[_Job], ids: Sequence[Tokens]) -> Vectors:
         job = _Job(ids)

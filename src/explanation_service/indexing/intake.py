@@ -29,7 +29,8 @@ FIRST_CLAIM, LARGEST_CLAIM = 1, 64
 
 
 class GrowingCount:
-    """How many entries to ask for: doubled whenever as many came, back to few when fewer did."""
+    """How many entries to ask for at most: doubled whenever as many came, back to few when fewer
+    came than were asked for."""
 
     def __init__(self, first: int, largest: int, shrink: bool = True) -> None:
         self._first = first
@@ -37,11 +38,11 @@ class GrowingCount:
         self._shrink = shrink
         self.count = first
 
-    def note(self, received: int) -> None:
-        """Learn from an answer."""
+    def note(self, received: int, asked: int | None = None) -> None:
+        """Learn from an answer; `asked` where it was less than `count`."""
         if received >= self.count:
             self.count = min(self._largest, self.count * 2)
-        elif self._shrink:
+        elif self._shrink and (asked is None or received < asked):
             self.count = self._first
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.stores.errors import CollectionMissing, StoreUnavailable
 from explanation_service.telemetry.logging import get_logger
 
@@ -23,10 +24,16 @@ class Patience:
     """Repeats an operation until its store serves again.
 
     `heal_collection` makes a collection that has gone (Qdrant came back with an empty disk).
+    `pulse` beats with each attempt: whoever waits for a store is not stuck.
     """
 
-    def __init__(self, heal_collection: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        heal_collection: Callable[[], Awaitable[None]] | None = None,
+        pulse: Pulse | None = None,
+    ) -> None:
         self._heal_collection = heal_collection
+        self._pulse = pulse
         self._waiting: dict[str, int] = {}
         self._all_there = asyncio.Event()
         self._all_there.set()
@@ -50,8 +57,11 @@ class Patience:
         try:
             while True:
                 try:
-                    return await operation()
+                    result = await operation()
+                    self._beat()
+                    return result
                 except StoreUnavailable as error:
+                    self._beat()
                     log.warning("store is away", store=error.name, why=error.detail, again_in=pause)
                     # It counts as away until the operation succeeds, while it is tried, too.
                     self._note(error.name, 1)
@@ -63,6 +73,10 @@ class Patience:
                 pause = min(LONGEST_PAUSE, pause * 2)
         finally:
             self._note(store, -1)
+
+    def _beat(self) -> None:
+        if self._pulse is not None:
+            self._pulse.beat()
 
     async def _try_to_heal(self, heal: Callable[[], Awaitable[None]]) -> None:
         try:

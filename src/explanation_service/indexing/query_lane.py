@@ -9,6 +9,7 @@ from explanation_service.indexing.batching import plan_batches
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.encoder import PassageEncoder, Tokens, Vectors
 from explanation_service.indexing.patience import FIRST_PAUSE, LONGEST_PAUSE
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.indexing.tasks import end
 from explanation_service.retrieval.normalise import normalise_query
 from explanation_service.stores.embedding_channel import (
@@ -48,7 +49,9 @@ class QueryLane:
         encoder: PassageEncoder,
         thread: EncodeThread,
         stop: asyncio.Event,
+        pulse: Pulse | None = None,
     ) -> None:
+        self._pulse = pulse or Pulse("query")
         self._server = server
         self._encoder = encoder
         self._thread = thread
@@ -73,8 +76,10 @@ class QueryLane:
                 )
                 if requests:
                     await self._answer(requests, self._thread.embed_queries, self._in_time)
+                self._pulse.beat()
                 pause = FIRST_PAUSE
             except StoreUnavailable as error:
+                self._pulse.beat()
                 log.warning("query lane waits", store=error.name, why=error.detail, again_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)

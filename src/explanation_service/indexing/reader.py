@@ -24,6 +24,9 @@ log = get_logger(__name__)
 # Seconds between looks for entries whose worker died or handed them back; a look that finds
 # nothing is one command.
 CLAIM_INTERVAL = 1.0
+# Reads that a worker's even share of the backlog is taken in, at least. Without it, three workers
+# on 1,000 events of 50 ms were 2.0 times as fast as one: the last had 500 of them in hand.
+ROUNDS_A_SHARE = 2
 # Milliseconds that a read waits for the first entry; a stop waits for it.
 BLOCK_MS = 1000
 
@@ -76,15 +79,24 @@ class Reader:
                 stale = await self._stale()
                 if stale:
                     return Intaken(stale, again=True, at=at)
-            count = self._new.count
+            count = await self._fair_count()
             new = await self._stream.read_new(self._consumer, count, BLOCK_MS)
-            self._new.note(len(new))
+            self._new.note(len(new), count)
             return Intaken(new, again=False, at=at)
         except GroupMissing:
             log.warning("consumer group is gone, it is made anew", group=self._stream.group)
             await self._restore_group()
             self._own_after = "0"
             return Intaken([], again=False)
+
+    async def _fair_count(self) -> int:
+        """New entries to ask for: of a deep backlog many, and towards its end fewer and fewer, so
+        that all workers come to the end together (guided self-scheduling)."""
+        count = self._new.count
+        if count == FIRST_READ:
+            return count
+        each = await self._stream.unread_each(self._lease_ms)
+        return count if each is None else max(FIRST_READ, min(count, each // ROUNDS_A_SHARE))
 
     async def _own_pending(self, after: str) -> list[Delivery]:
         own = await self._stream.read_own_pending(self._consumer, after, self._old.count)
@@ -96,7 +108,8 @@ class Reader:
         stale = await self._stream.claim_stale(self._consumer, self._lease_ms, self._old.count)
         if stale:
             log.info("entries taken over", entries=len(stale))
-        if len(stale) < self._old.count:
+        # Fewer than asked for may be caution, with more behind them.
+        if not stale:
             self._claim_at = time.monotonic() + self._claim_interval
         self._old.note(len(stale))
         return stale

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from explanation_service.indexing.connections import Connections
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.health import Checks
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.stores.errors import StoreError
 from explanation_service.stores.redis import ping
 from explanation_service.telemetry.metrics import embed_worker_ready
@@ -22,6 +23,7 @@ class Readiness:
     def __init__(self) -> None:
         self._thread: EncodeThread | None = None
         self._index = False
+        self._pulses: list[Pulse] = []
 
     def model_is_loaded(self, thread: EncodeThread) -> None:
         """The encode thread serves now."""
@@ -38,18 +40,29 @@ class Readiness:
         """Whether this worker serves."""
         return self._thread is not None and self._index
 
+    def watch(self, loop: str) -> Pulse:
+        """A loop that must go on from now on."""
+        pulse = Pulse(loop)
+        self._pulses.append(pulse)
+        return pulse
+
+    def let_go(self, pulse: Pulse) -> None:
+        """That loop has ended, as it should."""
+        self._pulses.remove(pulse)
+
     def why_stuck(self) -> str | None:
         """Why the process should be restarted; None when it should not."""
-        if self._thread is None or self._thread.busy_seconds() < STUCK_AFTER:
-            return None
-        return f"one batch has taken more than {STUCK_AFTER:.0f} s"
+        if self._thread is not None and self._thread.busy_seconds() >= STUCK_AFTER:
+            return f"one batch has taken more than {STUCK_AFTER:.0f} s"
+        return next((why for pulse in self._pulses if (why := pulse.why_stuck())), None)
 
-    def checks(self, connections: Connections) -> Checks:
-        """The dependencies for /health/ready."""
+    def checks(self, connections: Connections, indexes: bool = True) -> Checks:
+        """The dependencies for /health/ready; the consumer group where the worker `indexes`."""
         return {
             "model": self._model,
             "index": self._collection,
             "redis": _serves(lambda: ping(connections.redis)),
+            **({"group": _group(connections)} if indexes else {}),
             "mongodb": _serves(connections.mongodb.ping),
             "qdrant": _serves(connections.index.ping),
         }
@@ -62,6 +75,19 @@ class Readiness:
 
     def _note(self) -> None:
         embed_worker_ready.set(1 if self.ready else 0)
+
+
+def _group(connections: Connections) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        stream = connections.stream
+        try:
+            there = await stream.has_group()
+        except StoreError as error:
+            return str(error)
+        # Made by the first read, and anew when Redis lost it.
+        return None if there else f"the group {stream.group} is not there yet"
+
+    return check
 
 
 def _serves(check: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[str | None]]:

@@ -20,13 +20,19 @@ from explanation_service.indexing.finisher import Finisher
 from explanation_service.indexing.hand_back import HandBack
 from explanation_service.indexing.health import HealthServer
 from explanation_service.indexing.heartbeat import beat
-from explanation_service.indexing.housekeeping import keep_house, watch_index
+from explanation_service.indexing.housekeeping import (
+    forget_rebuilds,
+    keep_house,
+    watch_index,
+    watch_stream,
+)
 from explanation_service.indexing.in_hand import InHand
 from explanation_service.indexing.intake import Intake
 from explanation_service.indexing.leadership import lead
 from explanation_service.indexing.leases import LEASE, RENEWAL, Leases
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.preparer import Preparer
+from explanation_service.indexing.pulse import Pulse
 from explanation_service.indexing.query_lane import QueryLane
 from explanation_service.indexing.quiet import Quiet
 from explanation_service.indexing.reader import CLAIM_INTERVAL, Reader
@@ -39,6 +45,7 @@ from explanation_service.settings import Settings
 from explanation_service.stores.changes import open_changes
 from explanation_service.stores.consumer_janitor import ConsumerJanitor
 from explanation_service.stores.dead_letters import DeadLetters
+from explanation_service.stores.errors import IndexMoved
 from explanation_service.stores.leader_lease import LeaderLease
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_model_info, embed_worker_ready
@@ -80,7 +87,7 @@ class Worker:
             self._settings.worker_host,
             self._settings.worker_port,
             self.readiness.why_stuck,
-            self.readiness.checks(connections),
+            self.readiness.checks(connections, self._settings.worker_role != "query"),
         )
         try:
             await health.start()
@@ -120,16 +127,47 @@ class Worker:
         ]
         main: list[Coroutine[Any, Any, None]] = []
         if role in ("all", "query"):
-            main.append(QueryLane(connections.queries, encoder, thread, self._stop).run())
+            pulse = self.readiness.watch("query")
+            lane = QueryLane(connections.queries, encoder, thread, self._stop, pulse)
+            main.append(self._watched(lane.run(), pulse))
         if role in ("all", "index"):
-            main.append(self._index(connections, encoder, thread))
+            pulse = self.readiness.watch("index")
+            thread.tell(pulse)
+            main.append(self._watched(self._index(connections, encoder, thread, pulse), pulse))
         else:
             self.readiness.index_is_there()
+            parts.append(watch_stream(connections.stream))
         await _run_together(main, parts)
 
+    async def _watched(self, loop: Coroutine[Any, Any, None], pulse: Pulse) -> None:
+        try:
+            await loop
+        finally:
+            self.readiness.let_go(pulse)
+
     async def _index(
-        self, connections: Connections, encoder: PassageEncoder, thread: EncodeThread
+        self,
+        connections: Connections,
+        encoder: PassageEncoder,
+        thread: EncodeThread,
+        pulse: Pulse,
     ) -> None:
+        while True:
+            try:
+                await self._index_served(connections, encoder, thread, pulse)
+                return
+            except IndexMoved as error:
+                # To another generation of our model, or to another one's: then ModelMismatch.
+                log.warning("the index has moved", why=str(error))
+
+    async def _index_served(
+        self,
+        connections: Connections,
+        encoder: PassageEncoder,
+        thread: EncodeThread,
+        pulse: Pulse,
+    ) -> None:
+        """Raises IndexMoved when the alias is pointed at another collection."""
         index, repository, stream = connections.index, connections.repository, connections.stream
         revision = encoder.info.revision
         # Nobody is served until the index is filled again, so it does not tread softly.
@@ -146,7 +184,7 @@ class Worker:
                 # A new Qdrant beside a rule book with a past: its events are long acknowledged.
                 await restore_group(stream, reconciler)
 
-        patience = Patience(heal_collection)
+        patience = Patience(heal_collection, pulse)
         started = await self._until_stop(_flagged(patience.through(start)))
         if not started:
             return
@@ -163,7 +201,9 @@ class Worker:
         )
         preparer = Preparer(repository, index, encoder, patience)
         embedder = Embedder(thread, self._settings.embedding_max_batch_tokens)
-        leases = Leases(stream, consumer_name, in_hand, self._lease, self._renewal)
+        # An edit that only a collection of the past has must come to the workers of the present.
+        served = stream.guarded(index.check_served)
+        leases = Leases(served, consumer_name, in_hand, self._lease, self._renewal)
         failures = Failures(stream, consumer_name, in_hand)
         finisher = Finisher(
             repository, index, stream, preparer, embedder, in_hand, patience, leases, failures
@@ -183,6 +223,7 @@ class Worker:
         background = [
             leases.run(),
             keep_house(stream, ConsumerJanitor(connections.redis, stream.name, stream.group)),
+            forget_rebuilds(connections.redis, stream),
             watch_index(index, heal_collection),
             sweep_outbox(RuleBook(repository, stream)),
             self._lead(connections, revision),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ def draw_up(options: Options, settings: Settings, model: Path, data: DataDirecto
         api_port=options.port or api_port,
         worker_port=worker_port,
     )
+    _write_addresses(run / "stores.env", addresses)
     python = python_environment(data.folder("bytecode"))
     environment = service_environment(
         addresses, python, model, settings.log_level, embedded_qdrant=options.qdrant_url is None
@@ -109,6 +111,18 @@ def draw_up(options: Options, settings: Settings, model: Path, data: DataDirecto
         addresses=addresses,
         headers=_headers(settings),
     )
+
+
+def _write_addresses(file: Path, addresses: Addresses) -> None:
+    """For other commands on the same stores: `set -a; . FILE`. It may hold passwords."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    lines = {
+        "MONGODB_URI": addresses.mongodb_uri,
+        "REDIS_URL": addresses.redis_url,
+        "QDRANT_URL": addresses.qdrant_url,
+    }
+    file.write_text("".join(f"{name}={shlex.quote(text)}\n" for name, text in lines.items()))
 
 
 def _sample_program(environment: dict[str, str], run: Path, log: Callable[[str], Path]) -> Program:

@@ -44,6 +44,11 @@ class ModelMismatch(StoreError):
     """The collection in use holds vectors of another model than the one that is loaded."""
 
 
+class IndexMoved(StoreError):
+    """The alias points at another collection than the one that is written to: what is written
+    there now would not be found. `VectorIndex.ensure_collection` looks at the alias anew."""
+
+
 class GroupMissing(StoreError):
     """The consumer group is not there (NOGROUP): call `EventStream.ensure_group`, reconcile."""
 

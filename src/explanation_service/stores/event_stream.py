@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from explanation_service.content.events import ContentEvent
@@ -11,6 +11,7 @@ from explanation_service.stores.dead_letter_writer import DeadLetterWriter
 from explanation_service.stores.errors import GroupMissing, StoreRejected
 from explanation_service.stores.records import Delivery, StreamStatus
 from explanation_service.stores.redis import MAX_BLOCK_SECONDS, RedisClient, run, translated_errors
+from explanation_service.stores.suspicion import together
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import embed_skipped_total
 
@@ -42,6 +43,18 @@ class EventStream:
         self.group = group
         self._dead_letters = DeadLetterWriter(redis, name, group)
         self.dead_name = self._dead_letters.name
+        self._guard: Callable[[], Awaitable[None]] | None = None
+
+    def guarded(self, guard: Callable[[], Awaitable[None]]) -> EventStream:
+        """The same stream and group, whose acknowledgements await the guard first and raise what
+        it raises: then nothing is acknowledged."""
+        guarded = EventStream(self._redis, self.name, self.group)
+        guarded._guard = guard
+        return guarded
+
+    def of_group(self, group: str) -> EventStream:
+        """The same stream for another group, which gets every entry of its own."""
+        return EventStream(self._redis, self.name, group)
 
     async def ensure_group(self) -> bool:
         """Make the group where it is missing, from the first entry on; True when it was made."""
@@ -53,6 +66,27 @@ class EventStream:
                 return False
             raise
         return True
+
+    async def has_group(self) -> bool:
+        """Whether the group is there."""
+        try:
+            with translated_errors():
+                groups: Any = await self._redis.xinfo_groups(self.name)
+        except StoreRejected as error:
+            if "no such key" in error.detail:
+                return False
+            raise
+        return any(group["name"] == self.group for group in groups)
+
+    async def drop_group(self) -> None:
+        """Forget the group and what is pending in it; nothing happens where there is none."""
+        try:
+            with translated_errors():
+                await self._redis.xgroup_destroy(self.name, self.group)
+        except StoreRejected as error:
+            # There is no stream, so there is no group.
+            if "key to exist" not in error.detail:
+                raise
 
     async def append(self, event: ContentEvent) -> str:
         """Append one event; the answer is the id of its entry."""
@@ -80,13 +114,17 @@ class EventStream:
     async def read_own_pending(self, consumer: str, after: str, count: int) -> list[Delivery]:
         """Entries that this consumer had and did not acknowledge, with ids above `after` ("0").
 
-        Reading them counts as a delivery. Entries that were deleted meanwhile are acknowledged.
-        An empty answer means that there are no more.
+        Reading them counts as a delivery; the more often they were, the fewer come at once (see
+        stores.suspicion). Entries that were deleted meanwhile are acknowledged. An empty answer
+        means that there are no more.
         """
         while True:
+            _, allowed = await self._pending(f"({after}", count, consumer)
+            if not allowed:
+                return []
             with translated_errors():
                 reply: Any = await self._redis.xreadgroup(
-                    self.group, consumer, {self.name: after}, count=count
+                    self.group, consumer, {self.name: after}, count=allowed
                 )
             rows = _entries(reply)
             found = await self._with_counts(await self._without_deleted(rows))
@@ -95,9 +133,12 @@ class EventStream:
             after = rows[-1][0]
 
     async def claim_stale(self, consumer: str, min_idle_ms: int, count: int) -> list[Delivery]:
-        """Take over up to `count` entries that no consumer has touched for `min_idle_ms`."""
-        first = await self._first_stale(min_idle_ms)
-        if first is None:
+        """Take over up to `count` entries that no consumer has touched for `min_idle_ms`; the more
+        often they were delivered, the fewer at once (see stores.suspicion)."""
+        # One command where there is none: XAUTOCLAIM looks at 10 entries for each that is asked
+        # for, so that alone it takes 77 commands to find nothing among 768.
+        first, count = await self._pending("-", count, idle=min_idle_ms)
+        if not count:
             return []
         rows: list[_Entry] = []
         cursor = first
@@ -120,14 +161,16 @@ class EventStream:
                 break
         return await self._with_counts(await self._without_deleted(rows))
 
-    async def _first_stale(self, min_idle_ms: int) -> str | None:
-        """The lowest id that is stale. One command: XAUTOCLAIM looks at 10 entries for each that
-        is asked for, so that alone it takes 77 commands to find nothing among 768."""
+    async def _pending(
+        self, start: str, count: int, consumer: str | None = None, idle: int | None = None
+    ) -> tuple[str, int]:
+        """The first of these pending entries, and how many from it on may be delivered at once."""
         with translated_errors():
-            rows = await self._redis.xpending_range(
-                self.name, self.group, "-", "+", 1, idle=min_idle_ms
+            rows: list[Any] = await self._redis.xpending_range(
+                self.name, self.group, start, "+", count, consumer, idle
             )
-        return str(rows[0]["message_id"]) if rows else None
+        first = str(rows[0]["message_id"]) if rows else ""
+        return first, together(int(row["times_delivered"]) for row in rows)
 
     async def renew(self, consumer: str, ids: Sequence[str]) -> list[str]:
         """Prolong the leases of entries in hand; the answer has those that are still ours."""
@@ -154,6 +197,8 @@ class EventStream:
         """Acknowledge entries, whoever has them; the answer is how many were pending."""
         if not ids:
             return 0
+        if self._guard is not None:
+            await self._guard()
         with translated_errors():
             return int(await self._redis.xack(self.name, self.group, *ids))
 
@@ -161,6 +206,8 @@ class EventStream:
         """Acknowledge those entries that this consumer has; how many. None without the group."""
         if not ids:
             return 0
+        if self._guard is not None:
+            await self._guard()
         try:
             with translated_errors():
                 return int(await self._ack_own(keys=[self.name], args=[self.group, consumer, *ids]))
@@ -201,6 +248,12 @@ class EventStream:
         """Figures of the stream and the group; zero where they are missing."""
         with translated_errors():
             return await stream_upkeep.status(self._redis, self.name, self.group, self.dead_name)
+
+    async def unread_each(self, active_ms: int) -> int | None:
+        """Entries that nobody has had, for each consumer that was seen within `active_ms`; None
+        for a lone consumer, and where Redis cannot tell (an unread entry was deleted)."""
+        with translated_errors():
+            return await stream_upkeep.unread_each(self._redis, self.name, self.group, active_ms)
 
     async def _without_deleted(self, rows: list[_Entry]) -> list[_Entry]:
         """Acknowledge entries whose fields are gone (XDEL, XTRIM): they come back as nil."""

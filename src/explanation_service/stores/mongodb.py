@@ -148,6 +148,10 @@ class TemplateRepository:
         with translated_errors():
             return int(await self._templates.estimated_document_count())
 
+    async def stored_page(self, after: str, limit: int) -> Sequence[StoredTemplate]:
+        """Up to `limit` of everything, tombstones included, by id, with ids above `after`."""
+        return await self._find({"_id": {"$gt": after}}, limit)
+
     async def page(self, after: str | None, limit: int) -> tuple[Sequence[Template], str | None]:
         """Up to `limit` templates, drafts included, by id, with ids above `after`; and after which
         id the next page begins, None on the last one.

@@ -89,6 +89,17 @@ async def ping(redis: RedisClient) -> None:
         await redis.ping()
 
 
+async def eviction_policy(redis: RedisClient) -> str | None:
+    """Its maxmemory-policy; None where it limits no memory, or does not say (a managed Redis).
+
+    Raises StoreUnavailable unless Redis answers.
+    """
+    with translated_errors():
+        memory = await redis.info("memory")
+    limited, policy = memory.get("maxmemory"), memory.get("maxmemory_policy")
+    return str(policy) if limited and policy else None
+
+
 async def close(redis: RedisClient) -> None:
     """Close the client and its connections; never fails."""
     try:

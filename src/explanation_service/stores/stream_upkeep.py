@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -36,9 +37,25 @@ async def status(redis: RedisClient, name: str, group: str, dead_name: str) -> S
     return StreamStatus(length, int(lag), pending["pending"], oldest, own["consumers"], dead)
 
 
+async def unread_each(redis: RedisClient, name: str, group: str, active_ms: int) -> int | None:
+    """Unread entries for each consumer that was seen within `active_ms`. None for a lone consumer,
+    and where Redis gives no lag. Raises what redis-py raises."""
+    own = next((row for row in await _groups(redis, name) if row["name"] == group), None)
+    if own is None or own.get("lag") is None or own["consumers"] < 2:
+        return None
+    consumers = await _rows(redis.xinfo_consumers(name, group))
+    active = sum(consumer["idle"] <= active_ms for consumer in consumers)
+    return int(own["lag"]) // active if active > 1 else None
+
+
 async def _groups(redis: RedisClient, name: str) -> list[dict[str, Any]]:
+    return await _rows(redis.xinfo_groups(name))
+
+
+async def _rows(command: Awaitable[Any]) -> list[dict[str, Any]]:
+    """The answer of an XINFO; nothing of a stream that is not there."""
     try:
-        return list(await redis.xinfo_groups(name))
+        return list(await command)
     except ResponseError as error:
         if "no such key" in str(error):
             return []

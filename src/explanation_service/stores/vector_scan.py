@@ -22,6 +22,11 @@ _STATE_FIELDS = ("template_id", "version", "content_hash", "chunks_total")
 class VectorScan(VectorSearch):
     """For comparisons of the whole index with the rule book; errors as in VectorSearch."""
 
+    def for_collection(self, name: str) -> VectorScan:
+        """One collection by its own name, whatever the alias points at; it shares our client, so
+        only one of both is closed."""
+        return VectorScan(self._rest, name)
+
     async def holds_model(self, revision: str) -> bool:
         """Whether the collection behind the alias was made by this revision of the model."""
         collection = await self.collection_name()

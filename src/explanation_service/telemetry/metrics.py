@@ -17,11 +17,18 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from explanation_service.telemetry.memory_limit import memory_limit_bytes
+
 # A registry of our own: tests and the legacy mode (worker inside the API) share no global state
 # with whatever else a library registers.
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
+# Beside process_resident_memory_bytes, which ProcessCollector counts; infinite without a limit.
+process_memory_limit_bytes = Gauge(
+    "process_memory_limit_bytes", "Memory that the cgroup allows this process", registry=REGISTRY
+)
+process_memory_limit_bytes.set(memory_limit_bytes())
 
 # Seconds. The request path lives between 5 ms and the language model's 2 s; freshness (event to
 # searchable) between 0.1 s and the minutes after an outage.

@@ -34,6 +34,7 @@ from explanation_service.stores.records import (
     LabelChange,
     PassagePoint,
 )
+from explanation_service.stores.suspicion import together
 from explanation_service.stores.vector_points import STATE_FIELDS, to_states
 
 INFO = EmbeddingModelInfo("toy", "r1", 2, 64, "query: ", "passage: ")
@@ -278,6 +279,11 @@ class Stream:
             await self._steps.pause()
         return taken
 
+    async def unread_each(self, active_ms: int) -> int:
+        """There are two workers."""
+        await self._need_group()
+        return len(self.waiting) // 2
+
     async def read_own_pending(self, consumer: str, after: str, count: int) -> list[Delivery]:
         await self._need_group()
         own = [one for one, entry in self.pending.items() if entry.owner == consumer]
@@ -291,7 +297,7 @@ class Stream:
 
     async def _deliver(self, ids: Sequence[str], consumer: str) -> list[Delivery]:
         again = []
-        for one in ids:
+        for one in ids[: together(self.pending[one].times_delivered for one in ids)]:
             entry = self.pending[one]
             times = entry.times_delivered + 1
             self.pending[one] = Pending(entry.fields, consumer, times)

@@ -13,8 +13,11 @@ class Stream:
 
     group = "g"
 
-    def __init__(self, own: int = 0, stale: int = 0, new: int = 0, missing: int = 0) -> None:
+    def __init__(
+        self, own: int = 0, stale: int = 0, new: int = 0, missing: int = 0, workers: int = 1
+    ) -> None:
         self.left = {"own": own, "stale": stale, "new": new}
+        self.workers = workers
         self.missing = missing
         self.calls: list[tuple[str, int]] = []
 
@@ -36,6 +39,10 @@ class Stream:
 
     async def read_new(self, consumer: str, count: int, block_ms: int) -> list[Delivery]:
         return self._take("new", count)
+
+    async def unread_each(self, active_ms: int) -> int | None:
+        assert active_ms == 15_000
+        return None if self.workers < 2 else self.left["new"] // self.workers
 
 
 def reader(stream: Any, restored: list[int] | None = None) -> Reader:
@@ -64,12 +71,32 @@ async def test_what_was_delivered_before_is_taken_one_by_one_at_first() -> None:
     assert [count for source, count in stream.calls if source == "stale"] == [1, 2, 4, 8]
 
 
+async def test_claims_go_on_at_once_while_there_is_something_to_claim() -> None:
+    stream = Stream(stale=5, new=1)
+    subject = reader(stream)
+    for _ in range(4):
+        await subject.read()
+    assert stream.calls == [("own", 1), *[("stale", n) for n in (1, 2, 4, 4)], ("new", 16)]
+
+
 async def test_new_entries_are_taken_in_growing_numbers_while_there_are_many() -> None:
     stream = Stream(new=16 + 32 + 64 + 5)
     subject = reader(stream)
     for _ in range(5):
         await subject.read()
     assert [count for source, count in stream.calls if source == "new"] == [16, 32, 64, 128, 16]
+
+
+async def test_several_workers_take_a_backlog_in_ever_smaller_parts() -> None:
+    stream = Stream(new=1000, workers=3)
+    subject = reader(stream)
+    while stream.left["new"]:
+        await subject.read()
+    counts = [count for source, count in stream.calls if source == "new"]
+    assert counts[:5] == [16, 32, 64, 128, (1000 - 240) // 6]
+    # Not back to 16 by half: the largest part shrinks with what is left.
+    assert counts[5:] == sorted(counts[5:], reverse=True)
+    assert counts[5] > 100 and counts[-1] == 16
 
 
 async def test_a_missing_group_is_restored() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,25 @@ def test_embedded_stores_listen_on_the_loopback_only(
 
 def test_the_url_of_an_ipv6_address() -> None:
     assert Addresses("", "", "", "::", 8080, 0).api_url == "http://[::1]:8080"
+
+
+def test_other_commands_find_the_stores_by_a_file_of_ours_alone(
+    tmp_path: Path, model: Path
+) -> None:
+    options = Options(tmp_path / "data", model_path=model, redis_url="redis://:a b'c@host/0")
+    with pytest.raises(CannotStart, match="REDIS_URL"):
+        plan.check(options)
+    options = Options(tmp_path / "data", model_path=model, redis_url="redis://:a'c@host/0")
+    settings, directory = plan.check(options)
+    with DataDirectory(tmp_path / "data") as data:
+        plan.draw_up(options, settings, directory, data)
+        file = data.folder("run") / "stores.env"
+        assert file.stat().st_mode & 0o777 == 0o600
+        said = subprocess.run(
+            ["sh", "-c", f'. "{file}"; echo "$REDIS_URL $MONGODB_URI $QDRANT_URL"'],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+    assert said[0] == "redis://:a'c@host/0"
+    assert said[1].startswith("mongodb://127.0.0.1:") and said[2].startswith("http://127.0.0.1:")

@@ -1,0 +1,1 @@
+"""The command `rebuild-embeddings`: a new collection for the whole rule book, while one serves."""
