@@ -65,6 +65,9 @@ def refuses_connections(api: Any) -> bool:
         connect(api).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        # Just then the listener was closed, with this connection waiting in it.
+        return False
     return False
 
 
