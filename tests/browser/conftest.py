@@ -121,6 +121,7 @@ def open_console(
     """Opens a view of the console in a profile of its own; a Russian desktop in the light unless
     said otherwise."""
     contexts: list[BrowserContext] = []
+    service.script()
 
     def open_console(view: str = "", **options: Any) -> Page:
         context = browser.new_context(
@@ -137,4 +138,7 @@ def open_console(
 
     yield open_console
     for context in contexts:
+        for page in context.pages:
+            # A route of the test may be answering just now.
+            page.unroute_all(behavior="ignoreErrors")
         context.close()

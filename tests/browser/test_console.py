@@ -158,7 +158,6 @@ def test_without_the_model_the_rules_speak(
     expect(page.locator("#answer-head .source")).to_have_text("сборник правил")
     expect(page.locator("#answer-head .warn")).to_have_text("неполно")
     expect(page.locator("#answer")).to_contain_text(rules["cow"][0])
-    service.script()
 
 
 def test_a_stream_can_be_stopped(open_console: OpenConsole, service: ConsoleService) -> None:
@@ -171,7 +170,6 @@ def test_a_stream_can_be_stopped(open_console: OpenConsole, service: ConsoleServ
     expect(page.locator("#answer-head")).to_have_text("остановлено")
     expect(page.locator("#explain-go")).to_be_enabled()
     until(lambda: service.model.get("/_control/journal").json()["running"] == 0, page)
-    service.script()
 
 
 SOURCES = {
@@ -280,6 +278,27 @@ def test_a_rule_that_is_not_there(open_console: OpenConsole, watch: Any) -> None
     expect(page.locator("#edit-delete")).to_be_disabled()
 
 
+def test_what_somebody_else_wrote_is_not_written_over(
+    open_console: OpenConsole, service: ConsoleService, watch: Any
+) -> None:
+    watch.expected = ["412"]
+    template_id = f"shared-{uuid4().hex[:6]}"
+    path = f"/v1/templates/{template_id}"
+    service.client.put(path, json={"title": "Общее", "body": "Первое."}).raise_for_status()
+    page = open_console("edit")
+    # Never opened here, so it is taken for a new one.
+    write(page, template_id, "Моё", "Моё.")
+    fault = page.locator("#edit-fault b")
+    expect(fault).to_have_text("Правило успели изменить: откройте его снова.")
+    page.locator("#edit-load").click()
+    expect(page.locator("#edit-name")).to_have_value("Общее")
+    expect(fault).to_have_count(0)
+    service.client.put(path, json={"title": "Общее", "body": "Второе."}).raise_for_status()
+    page.locator("#edit-save").click()
+    expect(fault).to_have_text("Правило успели изменить: откройте его снова.")
+    assert service.client.get(path).json()["body"] == "Второе."
+
+
 ATTACK = "<img src=x onerror=\"alert('title')\"><script>alert('script')</script>"
 
 
@@ -306,7 +325,6 @@ def test_content_is_text_and_never_markup(
     expect(page.locator("#passages summary", has_text=word)).to_contain_text(ATTACK)
     assert page.locator("img").count() == 1, "the page's own"
     assert page.locator("script").count() == 1
-    service.script()
     service.client.delete(f"/v1/templates/attack-{word[-6:]}").raise_for_status()
 
 
