@@ -21,7 +21,7 @@ SUB_COMMANDS = {*_COMMANDS, "standalone"}
 
 
 def build_files() -> dict[str, str]:
-    """Package -> its BUILD file. Bazel hands them all over as one file; without it they lie about."""
+    """Package -> its BUILD file. Bazel hands all of them over as one file."""
     if bundle := os.environ.get("BUILD_FILES"):
         contents = json.loads(Path(bundle).read_text(encoding="utf-8"))
     else:
