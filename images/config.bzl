@@ -177,7 +177,7 @@ KEPT_OF_PACKAGES = [
 # Compression of the layers that every client of the API pulls: 4 % less than the default, for 10 s.
 SMALLEST = 10
 
-# As in pyproject.toml and MODULE.bazel.
+# As in pyproject.toml; a test holds all places to it (tests/build/test_version.py).
 VERSION = "0.1.0"
 
 NONROOT = 65532
