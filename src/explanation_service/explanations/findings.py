@@ -24,6 +24,9 @@ T = TypeVar("T")
 PASSAGES = 4
 # Characters of a template that was named, about as long as the passages of the index.
 PASSAGE_LENGTH = 1200
+# Characters of a template's beginning, where it states its rule: what a passage from further down
+# only gives examples of.
+OPENING_LENGTH = 400
 # Seconds to learn whether the rules that were found are still the same, which takes MongoDB about
 # a millisecond; without an answer the index is believed.
 _CHECK_SECONDS = 0.2
@@ -122,7 +125,7 @@ class FindingsService:
                 continue
             template = current[hit.template_id]
             if template is not None and template.version == hit.version:
-                kept.append(hit)
+                kept.append(_with_opening(hit, template))
             elif template is not None:
                 kept.append(dataclasses.replace(_as_passage(template), score=hit.score))
         return kept
@@ -137,6 +140,14 @@ async def _by(deadline: float, store: str, work: Awaitable[T]) -> T:
         if not limit.expired():
             raise
         raise StoreUnavailable(store, "no answer in time") from None
+
+
+def _with_opening(hit: Passage, template: Template) -> Passage:
+    """The passage with the beginning of its template before it, unless it is the beginning."""
+    opening = first_sentences(template.body, OPENING_LENGTH)
+    if hit.chunk_index == 0 or opening in hit.text:
+        return hit
+    return dataclasses.replace(hit, text=f"{opening}\n\n{hit.text}")
 
 
 def _as_passage(template: Template) -> Passage:

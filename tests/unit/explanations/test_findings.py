@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from datetime import UTC, datetime
 
@@ -71,6 +72,15 @@ async def test_an_edited_rule_is_explained_as_it_is_now(stores):
     first, second = (await find(stores)).passages
     assert (first.text, first.version, first.score) == ("Текст из книги.", 2, 0.5)
     assert (second.text, second.version) == ("Текст из индекса.", 1)
+
+
+async def test_a_passage_from_further_down_comes_with_what_its_rule_states(stores):
+    inner = dataclasses.replace(passage("a"), chunk_index=2, text="Примеры: вода, трава.")
+    stores.hits = [inner, dataclasses.replace(inner, template_id="b", text="Правило. Примеры.")]
+    stores.book = {"a": template("a", 1, "Правило."), "b": template("b", 1, "Правило.")}
+    first, second = (await find(stores)).passages
+    assert first.text == "Правило.\n\nПримеры: вода, трава."
+    assert second.text == "Правило. Примеры."
 
 
 async def test_a_deleted_rule_is_explained_no_more(stores):

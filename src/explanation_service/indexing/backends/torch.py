@@ -44,7 +44,8 @@ class TorchEncoder:
             ) from error
         torch.set_num_threads(self.threads)
         # The log is one JSON object a line; a bar for two seconds of loading is none.
-        disable_progress_bar()
+        quiet: Callable[[], None] = disable_progress_bar
+        quiet()
         self._torch = torch
         location = source.name if source.path is None else str(source.path)
         if source.path is not None:
