@@ -2,8 +2,8 @@
 
 Ranks alone (RRF) say nothing of how far apart two neighbours are, and Qdrant fuses points: a
 template whose best passages differ between the lanes gets neither's support. Standard scores of
-the best passages found the right rule first for 81 of 100 questions where RRF in Qdrant found 75
-(bench/data/retrieval_questions.jsonl, multilingual-e5-small; each lane alone: 66 and 70).
+the best passages found the right rule first for 87% of 210 questions where RRF in Qdrant found 85%
+(bench/data, multilingual-e5-small; the lanes alone: 73% and 83%).
 """
 
 from __future__ import annotations
