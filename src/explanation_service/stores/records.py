@@ -80,7 +80,7 @@ class IndexedState:
     content_hash: str
     chunks: int
     complete: bool = True
-    """Every chunk from 0 to `chunks` - 1 is there with this hash."""
+    """Every chunk from 0 to `chunks` - 1 is there with this hash and this number of chunks."""
     exact: bool = True
     """Complete, all in one version, and no chunk beyond."""
 

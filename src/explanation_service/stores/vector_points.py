@@ -73,7 +73,10 @@ def _to_state(chunks: Mapping[int, Mapping[str, Any]]) -> IndexedState:
     wanted = range(int(first["chunks_total"]))
     content_hash = str(first["content_hash"])
     complete = all(
-        number in chunks and chunks[number]["content_hash"] == content_hash for number in wanted
+        number in chunks
+        and chunks[number]["content_hash"] == content_hash
+        and chunks[number].get("chunks_total") == first["chunks_total"]
+        for number in wanted
     )
     exact = complete and len(versions) == 1 and len(chunks) == len(wanted)
     return IndexedState(max(versions), content_hash, len(wanted), complete, exact)
