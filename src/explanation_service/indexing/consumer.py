@@ -18,6 +18,7 @@ from explanation_service.indexing.plan import Plan
 from explanation_service.indexing.preparer import Preparer
 from explanation_service.indexing.reader import Reader
 from explanation_service.indexing.tasks import end
+from explanation_service.stores.errors import IndexMoved, ModelMismatch
 
 # Rounds between the read and the end of their encoding: one is encoded, one gets ready meanwhile.
 ROUNDS_AHEAD = 2
@@ -120,6 +121,9 @@ class Consumer:
             return []
         try:
             return await self._preparer.prepare(works)
+        except (IndexMoved, ModelMismatch):
+            # Found while a collection that has gone was to be made anew: no template's failure.
+            raise
         except Exception as error:
             if len(works) == 1:
                 await self._failures.note(works[0], works[0].requests, error)

@@ -8,10 +8,13 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from explanation_service.indexing import consumer as consumer_module
 from explanation_service.indexing.consumer import Consumer
 from explanation_service.indexing.encode_thread import EncodeThread
 from explanation_service.indexing.reader import Intaken
+from explanation_service.stores.errors import IndexMoved, ModelMismatch
 
 
 class Reader:
@@ -223,3 +226,20 @@ async def test_a_stage_that_breaks_ends_the_worker(toys: SimpleNamespace, monkey
     except ZeroDivisionError:
         return
     raise AssertionError("the failure was swallowed")
+
+
+@pytest.mark.parametrize("moved", [ModelMismatch("another model's"), IndexMoved("elsewhere")])
+async def test_an_index_that_is_another_one_fails_no_template(
+    toys: SimpleNamespace, moved: Exception
+) -> None:
+    setup = Setup(toys)
+    setup.write(3)
+
+    async def indexed_state(template_ids: Any) -> Any:
+        raise moved
+
+    setup.index.indexed_state = indexed_state  # type: ignore[method-assign]
+    with pytest.raises(type(moved)):
+        await setup.run_until(lambda: False)
+    assert setup.stream.failures == {}
+    assert len(setup.stream.pending) == 3
