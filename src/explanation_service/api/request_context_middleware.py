@@ -26,7 +26,7 @@ _CLIENT_GONE = 499
 
 
 class RequestContextMiddleware:
-    """The outermost middleware, in plain ASGI: BaseHTTPMiddleware hides client disconnects."""
+    """Outside of all that answers, in plain ASGI: BaseHTTPMiddleware hides client disconnects."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

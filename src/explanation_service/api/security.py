@@ -135,4 +135,3 @@ async def require_writer(request: Request, key: PresentedKey) -> Principal:
 
 
 Reader = Annotated[Principal, Depends(require_reader)]
-Writer = Annotated[Principal, Depends(require_writer)]

@@ -38,8 +38,6 @@ log = get_logger(__name__)
 # Seconds. A template that was read longer ago is looked at again before it is written: an old
 # version would not stay in any case, but need not be seen for a moment either.
 READ_AGAIN_AFTER = 0.5
-
-
 # How often a write may not show in the index before the template counts as failed.
 MOST_UNSEEN = 3
 

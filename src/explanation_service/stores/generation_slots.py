@@ -15,7 +15,6 @@ from explanation_service.stores.redis import RedisClient, translated_errors
 
 # Seconds. A slot of a process that was killed is free after this; renewed at a quarter of it.
 LEASE_SECONDS = 10.0
-RENEWAL_SECONDS = LEASE_SECONDS / 4
 
 _NOW = """
 local time = redis.call('TIME')

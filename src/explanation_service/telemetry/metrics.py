@@ -140,7 +140,7 @@ embed_dead_lettered_total = Counter(
 )
 embed_skipped_total = Counter(
     "embed_skipped_total",
-    "Entries that needed no embedding, by reason (unchanged, stale, entry_deleted, ...)",
+    "Entries that needed no embedding, by reason (current, unchanged, relabelled, ...)",
     ("reason",),
     registry=REGISTRY,
 )
