@@ -59,10 +59,7 @@ def main(arguments: Sequence[str] | None = None, load: LoadEncoder | None = None
     options = parse(arguments)
     configure_logging("WARNING", "rebuild")
     try:
-        overrides = (
-            {} if options.model_path is None else {"embedding_model_path": options.model_path}
-        )
-        settings = load_settings(**overrides)
+        settings = settings_for(options)
         os.nice(options.nice)
         print(asyncio.run(_until_signal(settings, options, load or _load)))
         code = 0
@@ -79,6 +76,14 @@ def main(arguments: Sequence[str] | None = None, load: LoadEncoder | None = None
     sys.stderr.flush()
     # Not sys.exit: a batch in the encode thread would hold it up (see indexing.main).
     os._exit(code)
+
+
+def settings_for(options: Options) -> Settings:
+    """The settings with the new model in them. Raises SettingsError."""
+    if options.model_path is None:
+        return load_settings()
+    # FASTTEXT_MODEL_PATH, where it is set, names the model that is to be left.
+    return load_settings(embedding_model_path=options.model_path, fasttext_model_path=None)
 
 
 def _say(error: Exception, code: int) -> int:
