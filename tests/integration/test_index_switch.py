@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 
 from explanation_service.content.events import ContentEvent
+from explanation_service.indexing.patience import Patience
+from explanation_service.indexing.rebuild.follower import Follower
 from explanation_service.settings import Settings, load_settings
 from explanation_service.stores.errors import CollectionMissing, IndexMoved, ModelMismatch
 from explanation_service.stores.event_stream import EventStream
@@ -228,3 +230,16 @@ async def test_the_state_of_a_rebuild_is_kept(settings: Settings) -> None:
         assert await states.get("t") is None
     finally:
         await store.close()
+
+
+async def test_a_rebuild_that_was_killed_before_its_first_read_is_forgotten(
+    redis: RedisClient,
+) -> None:
+    stream = EventStream(redis, f"t:{uuid4().hex}", "g")
+    await stream.ensure_group()
+    of_rebuild = rebuild_stream(stream, "templates_r2")
+    follower = Follower(of_rebuild, None, Patience())  # type: ignore[arg-type]
+    await follower.start()
+    assert follower.missed
+    assert await drop_forgotten(redis, stream, 0) == [of_rebuild.group]
+    await redis.delete(stream.name)

@@ -67,6 +67,11 @@ class EventStream:
             raise
         return True
 
+    async def join(self, consumer: str) -> None:
+        """Show up in the group before the first read."""
+        with translated_errors():
+            await self._redis.xgroup_createconsumer(self.name, self.group, consumer)
+
     async def has_group(self) -> bool:
         """Whether the group is there."""
         try:

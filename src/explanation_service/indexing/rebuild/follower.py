@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from explanation_service.content.events import MalformedEvent, parse_event
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.rebuild.reembedding import Reembedder
@@ -31,6 +33,10 @@ class Follower:
     async def start(self) -> None:
         """Make the group where it is missing. Edits from now on are not lost to the rebuild."""
         self.missed = await self._patience.through(self._stream.ensure_group)
+        # The first read comes after a page; a group whose run was killed before it is forgotten by
+        # its consumer, too (stores/forgotten_groups.py). One that is lost already, `_read` makes.
+        with suppress(GroupMissing):
+            await self._patience.through(lambda: self._stream.join(_CONSUMER))
 
     async def end(self) -> None:
         """Drop the group, so that the stream can be trimmed."""
