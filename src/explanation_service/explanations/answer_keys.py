@@ -1,9 +1,10 @@
 """Under which keys an answer of the model is kept.
 
 An answer belongs to the question, the pupil's and the right answer, and the passages with their
-versions: an edited rule has another version, so that nothing that was said about the old one is
-ever found again. What else it depends on (the prompt's version, the model, its parameters) is its
-stamp: with another stamp it is old, and stands in only where the model gives none.
+versions and texts: nothing that was said about a rule is found again when it was edited, past this
+service too, where the version may stay. What else it depends on (the prompt's version, the model,
+its parameters) is its stamp: with another stamp it is old, and stands in only where the model gives
+none.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def answer_keys(
         normalise_query(request.question),
         normalise_query(request.student_answer or ""),
         normalise_query(request.correct_answer or ""),
-        sorted((one.template_id, one.chunk_index, one.version) for one in passages),
+        sorted(
+            (one.template_id, one.chunk_index, one.version, one.title, one.text) for one in passages
+        ),
     )
     stamp = _digest(PROMPT_VERSION, system, fingerprint)
     return AnswerKeys(
