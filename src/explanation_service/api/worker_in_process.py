@@ -17,7 +17,9 @@ log = get_logger(__name__)
 # By name, so that nothing of the worker is in this process, nor in the API's image, unless asked
 # for.
 _WORKER = "explanation_service.indexing.main"
-_NEEDED = ("explanation_service.indexing", "sentence_transformers", "torch")
+_NEEDED = ("explanation_service.indexing",)
+# What the other backends need they say themselves: indexing.backends.
+_NEEDED_BY_TORCH = ("sentence_transformers", "torch")
 
 # Seconds that the worker may take to hand back its work, as when it runs alone.
 _STOP_WITHIN = 10.0
@@ -31,7 +33,9 @@ def check_worker_can_run(settings: Settings) -> None:
             "START_EMBEDDING_WORKER is true: health and metrics of the worker have a port "
             "of their own."
         )
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    uses_torch = settings.embedding_backend == "torch" and settings.fasttext_model_path is None
+    needed = _NEEDED + (_NEEDED_BY_TORCH if uses_torch else ())
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
             "START_EMBEDDING_WORKER must be false where the worker's distribution is not "
