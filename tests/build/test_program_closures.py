@@ -40,6 +40,13 @@ def test_the_api_carries_nothing_that_only_writing_needs() -> None:
     assert distributions("worker") >= WRITING_DISTRIBUTIONS
 
 
+def test_no_program_carries_the_export_of_traces() -> None:
+    for program in ("api", "worker"):
+        exporting = {name for name in distributions(program) if name.startswith("opentelemetry")}
+        # Its API alone comes with FastAPI.
+        assert exporting <= {"opentelemetry-api"}, program
+
+
 def test_the_worker_carries_the_ml_distributions() -> None:
     # The same reading of the graph finds them where they must be: the test above can fail.
     assert {"torch", "sentence-transformers", "tokenizers"} <= distributions("worker")

@@ -23,6 +23,7 @@ from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.records import EmbeddingModelInfo, PassagePoint
 from explanation_service.stores.redis import close, connect_redis
 from explanation_service.stores.vector_index import connect_vector_index
+from recorded_spans.collector import running_collector
 
 RULE = {
     "title": "Безударные гласные в корне",
@@ -295,4 +296,38 @@ def test_a_model_that_is_not_there_leaves_the_api_serving(
         (line,) = [line for line in api.log() if line["level"] == "error"]
         assert "exception" not in line
         assert client.post("/v1/rag/search", json={"query": "корень"}).status_code == 200
+        assert api.stop() == 0
+
+
+async def test_a_request_and_its_event_are_one_trace_at_the_collector(
+    settings: Settings, tmp_path: Path, run_api: Any
+) -> None:
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    with running_collector() as collector:
+        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "NO_PROXY": "*"}
+        with run_api(settings, tmp_path, **tracing) as api:
+            with api.client() as client:
+                client.put("/v1/templates/a", json=RULE, headers={"traceparent": traceparent})
+            assert api.stop() == 0
+            log = api.log()
+        (sent,) = collector.spans()
+    of_span = f"00-{sent.trace_id.hex()}-{sent.span_id.hex()}-01"
+    assert (sent.trace_id.hex(), sent.parent_span_id.hex()) == ("a" * 32, "b" * 16)
+    (written,) = [line for line in log if line.get("route") == "/v1/templates/{template_id}"]
+    assert written["traceparent"] == of_span
+    redis = connect_redis(settings, blocking=True)
+    stream = EventStream(redis, settings.redis_stream_name, settings.redis_stream_group)
+    await stream.ensure_group()
+    (event,) = [each.fields for each in await stream.read_new("c", 10, 100)]
+    await close(redis)
+    assert event["traceparent"] == of_span
+
+
+def test_a_collector_that_is_away_costs_no_answer_and_no_orderly_stop(
+    settings: Settings, tmp_path: Path, run_api: Any
+) -> None:
+    tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_ports(1)[0]}"}
+    with run_api(settings, tmp_path, **tracing, NO_PROXY="*") as api:
+        with api.client() as client:
+            assert client.put("/v1/templates/a", json=RULE).status_code == 201
         assert api.stop() == 0

@@ -10,6 +10,7 @@ import sys
 
 from explanation_service.settings import Settings, SettingsError, load_settings
 from explanation_service.telemetry.logging import configure_logging
+from explanation_service.telemetry.tracing import tracing
 
 # Exit codes: 2 for what the operator has to change, 1 for what a restart may cure.
 EXIT_SETTINGS = 2
@@ -28,7 +29,9 @@ def main() -> None:
     try:
         settings = load_settings()
         configure_logging(settings.log_level, "api")
-        _serve(settings, _listen(settings))
+        listener = _listen(settings)
+        with tracing("api"):
+            _serve(settings, listener)
     except (SettingsError, AddressUnusable) as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILURE)

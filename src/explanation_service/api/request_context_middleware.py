@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explanation_service.api.problems import internal_error
-from explanation_service.telemetry import request_context
+from explanation_service.telemetry import request_context, tracing
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import explain_http_request_duration_seconds
+from explanation_service.telemetry.tracing import Span
 
 log = get_logger("explanation_service.access")
 
@@ -37,11 +39,17 @@ class RequestContextMiddleware:
             return
         headers = Headers(scope=scope)
         request_id = request_context.accept_request_id(headers.get(REQUEST_ID_HEADER))
-        traceparent = request_context.accept_traceparent(headers.get("traceparent"))
-        with request_context.bind(request_id, traceparent):
-            await self._serve(scope, receive, send, request_id)
+        caller = request_context.valid_traceparent(headers.get("traceparent"))
+        traceparent = caller or request_context.new_traceparent()
+        with (
+            request_context.bind(request_id, traceparent),
+            _span(scope, root=caller is None) as span,
+        ):
+            await self._serve(scope, receive, send, request_id, span)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, span: Span
+    ) -> None:
         status: int | None = None
         started = time.perf_counter()
 
@@ -63,12 +71,29 @@ class RequestContextMiddleware:
                 raise
             await internal_error()(scope, receive, send_marked)
         finally:
-            _record(scope, status or _CLIENT_GONE, time.perf_counter() - started)
+            _record(scope, status or _CLIENT_GONE, time.perf_counter() - started, span)
 
 
-def _record(scope: Scope, status: int, seconds: float) -> None:
+def _span(scope: Scope, root: bool) -> AbstractContextManager[Span]:
+    if scope["path"] in _QUIET_ROUTES:
+        return tracing.UNRECORDED
+    return tracing.span(_method(scope), "server", {"url.path": scope["path"]}, root=root)
+
+
+def _method(scope: Scope) -> str:
+    method: str = scope["method"]
+    return method if method in _METHODS else "other"
+
+
+def _record(scope: Scope, status: int, seconds: float, span: Span) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+    method = _method(scope)
+    span.rename(f"{method} {route}")
+    span.note(
+        {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+    )
+    if status >= 500:
+        span.failed(str(status))
     explain_http_request_duration_seconds.labels(route, method, str(status)).observe(seconds)
     write = log.debug if route in _QUIET_ROUTES and status < 400 else log.info
     client = scope.get("client")

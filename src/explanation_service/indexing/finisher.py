@@ -32,6 +32,7 @@ from explanation_service.telemetry.metrics import (
     embed_stage_seconds,
 )
 from explanation_service.telemetry.request_context import bind
+from explanation_service.telemetry.tracing import span
 
 log = get_logger(__name__)
 
@@ -195,9 +196,14 @@ class Finisher:
 
 
 def _say(request: Request, plan: Plan, age: float) -> None:
-    """One line for an event, under the trace of the request that wrote it."""
+    """One line and one span for an event, under the trace of the request that wrote it."""
     event = request.event
-    with bind(traceparent=event.traceparent):
+    about = {"template_id": event.entity_id, "op": event.op, "outcome": plan.action.value}
+    since_read = time.monotonic() - plan.read_at
+    with (
+        bind(traceparent=event.traceparent),
+        span("index template", "consumer", about, seconds=since_read),
+    ):
         # What no request asked for (a relayed change, a comparison) would only fill the log.
         write = log.debug if event.traceparent is None else log.info
         write(

@@ -19,6 +19,7 @@ from explanation_service.indexing.worker import run_worker  # noqa: E402
 from explanation_service.settings import SettingsError, load_settings  # noqa: E402
 from explanation_service.stores.errors import ModelMismatch  # noqa: E402
 from explanation_service.telemetry.logging import configure_logging, get_logger  # noqa: E402
+from explanation_service.telemetry.tracing import tracing  # noqa: E402
 
 # Exit codes: 2 for what the operator has to change, 1 for what a restart may cure.
 EXIT_SETTINGS = 2
@@ -45,7 +46,8 @@ def main() -> None:
         await run_worker(settings, stop)
 
     try:
-        asyncio.run(run())
+        with tracing("worker"):
+            asyncio.run(run())
     except (SettingsError, ModelUnusable, ModelMismatch) as error:
         log.error("worker cannot start", why=str(error))
         code = EXIT_SETTINGS

@@ -16,6 +16,7 @@ from explanation_service.stores.records import Passage, SearchFilters, SparseVec
 from explanation_service.stores.vector_search import VectorSearch
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import explain_rag_search_total
+from explanation_service.telemetry.tracing import span
 
 log = get_logger(__name__)
 
@@ -68,8 +69,16 @@ class SearchService:
         With mode "hybrid" or "dense" and no query vector in time, or none of the model that made
         the collection, the lexical lane answers alone, `degraded`.
         """
+        with span("search", attributes={"search.asked": mode, "search.limit": limit}) as record:
+            result = await self._search(query, limit, filters or SearchFilters(), mode)
+            record.note({"search.mode": result.mode, "search.degraded": result.degraded})
+            record.note({"search.hits": len(result.hits)})
+        return result
+
+    async def _search(
+        self, query: str, limit: int, filters: SearchFilters, mode: Mode
+    ) -> SearchResult:
         started = time.monotonic()
-        filters = filters or SearchFilters()
         words = encode_query(query)
         after_lexical = time.monotonic()
         dense = None

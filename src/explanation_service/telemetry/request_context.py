@@ -40,12 +40,17 @@ def new_traceparent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
-def accept_traceparent(raw: str | None) -> str:
-    """The caller's traceparent when it is a valid one of version 00, else a fresh one."""
+def valid_traceparent(raw: str | None) -> str | None:
+    """The traceparent when it is a valid one of version 00."""
     match = _TRACEPARENT.fullmatch(raw) if raw is not None else None
     if match is None or match[1] != "00" or not match[2].strip("0") or not match[3].strip("0"):
-        return new_traceparent()
+        return None
     return match[0]
+
+
+def accept_traceparent(raw: str | None) -> str:
+    """The caller's traceparent when it is a valid one of version 00, else a fresh one."""
+    return valid_traceparent(raw) or new_traceparent()
 
 
 @contextmanager

@@ -19,6 +19,9 @@ FORBIDDEN = {
     "grpc",
     "google.protobuf",
     "qdrant_client",
+    # The SDK is looked for by redis itself, and taken where it is installed.
+    "opentelemetry.exporter",
+    "explanation_service.telemetry.span_export",
 }
 PROGRAM = """
 import json, sys

@@ -15,6 +15,7 @@ import structlog
 from explanation_service.content.events import ContentEvent
 from explanation_service.indexing.finisher import MOST_UNSEEN
 from explanation_service.telemetry.logging import configure_logging
+from recorded_spans import recorded_spans, traceparent
 
 # One sentence is a chunk or more of the toy model, so texts of several lengths leave several
 # chunks.
@@ -305,6 +306,35 @@ async def test_the_log_has_each_event_under_the_trace_of_its_request(
     assert (line["template_id"], line["op"], line["version"]) == ("x", "upsert", version)
     assert (line["outcome"], line["traceparent"]) == ("embedded", traceparent)
     assert line["age_seconds"] >= 0
+
+
+async def test_an_event_of_a_request_leaves_a_span_below_it_and_others_none(
+    bench: SimpleNamespace, capsys: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    configure_logging("INFO", "worker")
+    version = bench.repository.write("x", BODIES[0])
+    event = ContentEvent(
+        event_id="e",
+        entity_id="x",
+        op="upsert",
+        version=version,
+        occurred_at=datetime.now(UTC),
+        traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
+    )
+    bench.stream.add(event)
+    write(bench, "y", BODIES[0])
+    with recorded_spans() as spans:
+        await bench.life.work(2)
+    (span,) = spans
+    assert (span.name, span.kind.name) == ("index template", "CONSUMER")
+    assert (f"{span.context.trace_id:x}", f"{span.parent.span_id:x}") == ("a" * 32, "b" * 16)
+    assert dict(span.attributes) == {"template_id": "x", "op": "upsert", "outcome": "embedded"}
+    # It began when the template was read, before it was embedded.
+    assert span.end_time > span.start_time
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["traceparent"] for line in lines if line["event"] == "event finished"] == [
+        traceparent(span)
+    ]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from explanation_service.retrieval.served_collection import Served
 from explanation_service.stores.errors import CollectionMissing, StoreRejected, StoreUnavailable
 from explanation_service.stores.records import Passage, SearchFilters
 from explanation_service.stores.vector_search import LaneHits
+from explanation_service.telemetry import request_context
+from recorded_spans import recorded_spans
 
 VECTOR = QueryVector("r1", (1.0, 0.0), "lru")
 
@@ -202,3 +204,18 @@ def test_the_api_side_imports_no_ml_library() -> None:
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_search_leaves_a_span_without_the_question() -> None:
+    subject, _, _ = service(None)
+    with recorded_spans() as spans, request_context.bind("r", f"00-{'a' * 32}-{'b' * 16}-01"):
+        await subject.search("не с глаголами", 5)
+    (span,) = spans
+    assert span.name == "search" and f"{span.parent.span_id:016x}" == "b" * 16
+    assert dict(span.attributes) == {
+        "search.asked": "hybrid",
+        "search.limit": 5,
+        "search.mode": "lexical",
+        "search.degraded": True,
+        "search.hits": 1,
+    }

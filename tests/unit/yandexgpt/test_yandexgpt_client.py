@@ -15,7 +15,9 @@ from structlog.testing import capture_logs
 from explanation_service.explanations.language_model import Deadlines, Prompt
 from explanation_service.explanations.yandexgpt.circuit import FAILURES, State
 from explanation_service.explanations.yandexgpt.failures import CallFailed
+from explanation_service.telemetry import request_context
 from explanation_service.telemetry.metrics import REGISTRY
+from recorded_spans import recorded_spans
 
 KEY = "AQVN-very-secret-key"
 PROMPT = Prompt("Объясняй.", "Почему «о»?")
@@ -316,3 +318,23 @@ async def test_a_server_that_repeats_the_key_does_not_get_it_into_the_log(world)
     assert KEY not in error.detail
     await model.close()
     server.close()
+
+
+@WAYS
+async def test_a_call_leaves_a_span_without_its_texts(world, streamed):
+    world.script({"text": TEXT}, kind="refusal")
+    model = world.model()
+    with recorded_spans() as spans, request_context.bind("r", f"00-{'a' * 32}-{'b' * 16}-01"):
+        completion, _ = await ask(model, streamed)
+        refused = await failure(model, streamed)
+    answered, failed = spans
+    assert (answered.name, answered.kind.name) == (f"chat {model.name}", "CLIENT")
+    assert f"{answered.parent.span_id:016x}" == "b" * 16
+    assert dict(answered.attributes) == {
+        "gen_ai.request.model": model.name,
+        "gen_ai.usage.input_tokens": completion.usage.prompt_tokens,
+        "gen_ai.usage.output_tokens": completion.usage.completion_tokens,
+        "outcome": "ok",
+    }
+    assert failed.status.status_code.name == "ERROR"
+    assert failed.attributes["outcome"] == refused.reason

@@ -20,6 +20,7 @@ from explanation_service.telemetry.metrics import (
     explain_llm_request_duration_seconds,
     explain_llm_tokens_total,
 )
+from explanation_service.telemetry.tracing import Span, span
 
 log = get_logger(__name__)
 
@@ -90,8 +91,16 @@ class YandexGpt:
 
     @asynccontextmanager
     async def _guarded(self, deadlines: Deadlines) -> AsyncIterator[Callable[[Completion], None]]:
-        """Circuit breaker, slot, deadline and metrics around a call; what it gives is to be called
-        with the answer."""
+        """Circuit breaker, slot, deadline, metrics and span around a call; what it gives is to be
+        called with the answer."""
+        with span(f"chat {self.name}", "client", {"gen_ai.request.model": self.name}) as record:
+            async with self._measured(deadlines, record) as done:
+                yield done
+
+    @asynccontextmanager
+    async def _measured(
+        self, deadlines: Deadlines, record: Span
+    ) -> AsyncIterator[Callable[[Completion], None]]:
         started = time.monotonic()
         outcome = "error"
 
@@ -100,6 +109,12 @@ class YandexGpt:
             outcome = "truncated" if completion.truncated else "ok"
             explain_llm_tokens_total.labels("prompt").inc(completion.usage.prompt_tokens)
             explain_llm_tokens_total.labels("completion").inc(completion.usage.completion_tokens)
+            record.note(
+                {
+                    "gen_ai.usage.input_tokens": completion.usage.prompt_tokens,
+                    "gen_ai.usage.output_tokens": completion.usage.completion_tokens,
+                }
+            )
 
         try:
             # Before the wait for a slot, and once more after it.
@@ -118,6 +133,7 @@ class YandexGpt:
             outcome = "cancelled"
             raise
         finally:
+            record.note({"outcome": outcome})
             explain_llm_request_duration_seconds.labels(self.name, outcome).observe(
                 time.monotonic() - started
             )
