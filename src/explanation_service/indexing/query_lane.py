@@ -92,7 +92,7 @@ class QueryLane:
             if not self._late:
                 self._late_came.clear()
             try:
-                await self._answer([request], self._thread.embed_passages, _of_use)
+                await self._answer([request], self._thread.embed_late_queries, _of_use)
             except Exception as error:  # nobody waits for it, so nothing else may end with it
                 log.warning("late query is dropped", why=f"{type(error).__name__}: {error}")
 

@@ -86,6 +86,7 @@ async def test_each_batch_of_passages_is_a_sign_of_life(toys: Any) -> None:
     try:
         clock.now += pulses.SILENT_AFTER + 1
         await thread.embed_queries([[1]])
+        await thread.embed_late_queries([[1]])
         assert pulse.why_stuck() is not None, "queries say nothing of the index loop"
         await thread.embed_passages([[1]])
         assert pulse.why_stuck() is None
