@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from bench.console_service import ConsoleService
 
@@ -43,6 +43,11 @@ def search(page: Page, query: str) -> None:
     page.locator("#query").press("Enter")
 
 
+def asks(query: str) -> Callable[[Request], bool]:
+    """Whether a request is a search for this: others may be under way still."""
+    return lambda sent: sent.url.endswith("/v1/rag/search") and query in (sent.post_data or "")
+
+
 def write(page: Page, template_id: str, title: str, body: str) -> None:
     """Fills the editor in and saves."""
     page.locator("#edit-id").fill(template_id)
@@ -55,7 +60,10 @@ def test_the_lanes_stand_side_by_side(
     open_console: OpenConsole, service: ConsoleService, rules: Rules
 ) -> None:
     page = open_console()
-    search(page, "как пишется слово коровы")
+    query = {"query": "как пишется слово коровы", "mode": "dense"}
+    # On a busy machine the first vector can come too late for its search; it is kept for the next.
+    until(lambda: service.client.post("/v1/rag/search", json=query).json()["mode"] == "dense", page)
+    search(page, query["query"])
     for lane in LANES:
         column = page.locator(f".lane.{lane}")
         hit = column.locator("li", has_text=rules["cow"][0])
@@ -410,8 +418,8 @@ def test_the_key_goes_with_the_requests_and_stays_in_the_tab(
     page.locator("#key").fill("secret-key")
     page.keyboard.press("Enter")
     expect(page.locator("#key-dialog")).to_be_hidden()
-    with page.expect_request("**/v1/rag/search") as sent:
-        search(page, "корова")
+    with page.expect_request(asks("телега")) as sent:
+        search(page, "телега")
     assert sent.value.headers["authorization"] == "Bearer secret-key"
     assert page.locator("#key").input_value() == ""
     stored = page.evaluate("() => [JSON.stringify(sessionStorage), JSON.stringify(localStorage)]")
@@ -419,8 +427,8 @@ def test_the_key_goes_with_the_requests_and_stays_in_the_tab(
     assert "secret-key" not in str(page.context.storage_state())
     page.locator("#key-open").click()
     page.get_by_role("button", name="Забыть").click()
-    with page.expect_request("**/v1/rag/search") as sent:
-        search(page, "корова")
+    with page.expect_request(asks("хомут")) as sent:
+        search(page, "хомут")
     assert "authorization" not in sent.value.headers
 
 
