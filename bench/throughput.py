@@ -1,13 +1,14 @@
 """How much of the model's own speed is left when the whole worker stands around it?
 
-    python -m bench.throughput [--texts 200] [--rounds 3] [--model DIR]
+    python -m bench.throughput [--texts 200] [--rounds 3] [--model DIR] [--precision float32]
         [--redis-url URL --mongodb-uri URI --qdrant-url URL]
 
 Events of mixed lengths (5 to 400 words) lie in the stream; the clock runs until all of their
 templates are searchable. Compared with `SentenceTransformer.encode` on the very same passages,
-which sorts them by length itself, and with the loop of the old monolith (one event, one encode, one
-upsert), where each passage is an event; in this process and with as many threads. All take turns,
-for the machine may be shared. Exit code 1 when the median of the rounds is below 0.95 of the bare
+which sorts them by length itself and computes in the same precision, and with the loop of the old
+monolith (one event, one encode, one upsert), where each passage is an event and the model computes
+in float32, as it did; in this process and with as many threads. All take turns, for the machine may
+be shared. Exit code 1 when the median of the rounds is below 0.95 of the bare
 encode, or below 1.8 times the loop.
 """
 
@@ -111,19 +112,31 @@ async def _until_indexed(connections: Connections, events: Sequence[ContentEvent
 def encode(model: SentenceTransformer, texts: Sequence[str]) -> float:
     """Seconds of the bare model."""
     started = time.perf_counter()
-    model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+    # As tensors: numpy has no bfloat16.
+    model.encode(
+        list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_tensor=True
+    )
     return time.perf_counter() - started
+
+
+def load_bare(directory: Path, precision: str) -> SentenceTransformer:
+    """The model without anything of ours around it."""
+    return SentenceTransformer(
+        str(directory), device="cpu", local_files_only=True, model_kwargs={"dtype": precision}
+    )
 
 
 async def compare(settings: Settings, directory: Path, texts: int, rounds: int) -> list[Round]:
     """The ratios of the speeds for each round; prints a line for each."""
-    encoder = TorchEncoder(ModelSource(directory.name, directory))
-    bare = SentenceTransformer(
-        str(directory), device="cpu", local_files_only=True, model_kwargs={"dtype": "float32"}
+    encoder = TorchEncoder(ModelSource(directory.name, directory), settings.embedding_precision)
+    bare = load_bare(directory, encoder.precision)
+    print(
+        f"{encoder.info.name}, {encoder.precision}, {encoder.threads} threads, "
+        f"{texts} templates a round"
     )
-    print(f"{encoder.info.name}, {encoder.threads} threads, {texts} templates a round")
     encode(bare, passages(encoder, make_drafts(64, 0)))
-    connections, loop = connect(settings), PlainLoop(settings, bare)
+    connections = connect(settings)
+    loop = PlainLoop(settings, load_bare(directory, "float32"))
     found = []
     try:
         async with running_worker(settings, encoder):
@@ -155,6 +168,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--texts", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", type=Path, default=os.environ.get("EXPLANATION_TEST_MODEL"))
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     parser.add_argument("--redis-url")
     parser.add_argument("--mongodb-uri")
     parser.add_argument("--qdrant-url")
@@ -180,6 +194,7 @@ def main() -> int:
             given = {**stack.enter_context(embedded_stores(folder)), **given}
         settings = load_settings(
             **given,
+            embedding_precision=options.precision,
             redis_stream_name=f"bench:{mark}",
             mongodb_db=f"bench_{mark}",
             qdrant_collection=f"bench_{mark}",

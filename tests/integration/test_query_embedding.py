@@ -182,11 +182,10 @@ async def _seconds(source: QueryVectorSource, revision: str, text: str) -> float
     return time.monotonic() - started
 
 
-def test_the_encoder_gives_what_sentence_transformers_gives(
-    encoder: TorchEncoder, model_directory: Path
-) -> None:
+def test_the_encoder_gives_what_sentence_transformers_gives(model_directory: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
+    encoder = TorchEncoder(ModelSource(model_directory.name, model_directory), "float32")
     bare = SentenceTransformer(
         str(model_directory), device="cpu", model_kwargs={"dtype": "float32"}
     )

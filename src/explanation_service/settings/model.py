@@ -141,6 +141,9 @@ class Settings(BaseSettings):
     embedding_backend: Literal["torch", "onnx", "onnx-int8"] = Field(
         "torch", description="torch, onnx or onnx-int8"
     )
+    embedding_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto, float32 or bfloat16"
+    )
     fasttext_model_path: Path | None = Field(None, description="the path of a file")
     worker_role: Literal["all", "index", "query"] = Field("all", description="all, index or query")
     reconcile_interval_seconds: int = Field(

@@ -38,7 +38,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize(
     ("backend", "kind", "rest"),
     [
-        ("torch", "TorchEncoder", ()),
+        ("torch", "TorchEncoder", ("auto",)),
         ("onnx", "OnnxEncoder", ("onnx",)),
         ("onnx-int8", "OnnxEncoder", ("onnx-int8",)),
     ],

@@ -20,7 +20,7 @@ def load_encoder(settings: Settings) -> PassageEncoder:
     if settings.embedding_backend == "torch":
         from explanation_service.indexing.backends.torch import TorchEncoder
 
-        return TorchEncoder(locate_model(settings))
+        return TorchEncoder(locate_model(settings), settings.embedding_precision)
     from explanation_service.indexing.backends.onnx import OnnxEncoder, Precision
 
     return OnnxEncoder(locate_model(settings), Precision(settings.embedding_backend))
