@@ -2,12 +2,12 @@
 
     python -m bench.model_backends --torch DIR --onnx DIR [--static FILE] [--rounds 3]
 
-The dense lane alone: every question of both sets of the retrieval bench against the sample rule book, each rule
-one passage (title, line break, body), cut where the model cuts. For each backend: hit@1, the share
-of questions with the same first hit as torch, the least cosine of a text's vector to torch's, and
-texts a second (the rules in length-sorted batches of 512 tokens, the median of the rounds, the
-backends in turns). Exit code 1 when torch in bfloat16 or ONNX in 32 bits is not torch in 32 bits:
-another revision, or a cosine below 0.9999.
+The dense lane alone: every question of both sets of the retrieval bench against the sample rule
+book, each rule one passage (title, line break, body), cut where the model cuts. For each backend:
+hit@1, the share of questions with the same first hit as torch in float32, the least cosine of a
+text's vector to torch's, and texts a second (the rules in length-sorted batches of 512 tokens, the
+median of the rounds, the backends in turns). Exit code 1 when torch in bfloat16 or ONNX in 32 bits
+is not torch in 32 bits: another revision, or a cosine below 0.9999.
 """
 
 from __future__ import annotations
