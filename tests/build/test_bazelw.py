@@ -33,6 +33,22 @@ def test_a_further_bazelrc_is_read(checkout: Checkout) -> None:
     assert "--bazelrc=/tmp/ci.bazelrc info" in result.stdout
 
 
+def test_the_online_lane_takes_debian_packages_from_the_mirror_of_apt_too(
+    checkout: Checkout,
+) -> None:
+    checkout.command("bazel", 'echo "mirrors: $DEBIAN_MIRROR $DEBIAN_SECURITY_MIRROR"')
+    checkout.command(
+        "apt-get",
+        "echo http://127.0.0.1:9/others stable Others;"
+        "echo http://127.0.0.1:9/debian/ bookworm Debian;"
+        "echo http://127.0.0.1:9/security bookworm-security Debian",
+    )
+    result = checkout.run("info", EXPLANATION_LANE="online")
+    assert result.stdout == "mirrors: http://127.0.0.1:9/debian http://127.0.0.1:9/security\n"
+    result = checkout.run("info", EXPLANATION_LANE="online", DEBIAN_MIRROR="http://127.0.0.1:9/own")
+    assert result.stdout.startswith("mirrors: http://127.0.0.1:9/own ")
+
+
 def test_a_bazel_without_the_registry_gives_way_to_the_airgapped_lane(checkout: Checkout) -> None:
     checkout.command("bazelisk", "exit 1")
     checkout.command("id", "echo 1000")

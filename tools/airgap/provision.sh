@@ -7,7 +7,7 @@ host_needs=(debootstrap bubblewrap)
 root="$cache/airgap/root-$(cat "$workspace/tools/airgap/packages.txt" <(echo "$suite") | cksum | cut -d' ' -f1)"
 
 provision_root() {
-  export_mirrors
+  require_mirror
   [[ -e "$root/.complete" ]] && command -v bwrap >/dev/null && return
   mkdir -p "$cache/airgap"
   # Two first runs at once: the second waits here, then finds the work done.
