@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 # them torch converts, and is slower than in float32.
 BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
+# torch keeps what it prepared to multiply bfloat16 for the last 1,024 shapes, and nearly every batch
+# has another one: after 20,000 texts that was 640 MB. A batch needs three shapes; preparing them
+# again is below what can be measured.
+KEPT_SHAPES = 16
+
 
 class TorchEncoder:
     """A sentence-transformers model on the CPU; what the weights are stored as does not matter."""
@@ -44,6 +49,7 @@ class TorchEncoder:
     ) -> None:
         """Loads the model, 2 to 5 s. Raises ModelUnusable with one sentence."""
         self.threads = limit_math_threads()
+        os.environ.setdefault("LRU_CACHE_CAPACITY", str(KEPT_SHAPES))
         try:
             import torch
             from sentence_transformers import SentenceTransformer
