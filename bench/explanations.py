@@ -69,14 +69,6 @@ def service(folder: Path) -> Iterator[tuple[str, str, int]]:
     with ExitStack() as stack:
         addresses = stack.enter_context(embedded_stores(folder))
         asyncio.run(fill_index(addresses["qdrant_url"]))
-        fake_program = Program(
-            name="yandexgpt",
-            command=python_module("yandexgpt_fake", "--port", str(fake), "--delay", "0"),
-            log=folder / "yandexgpt.log",
-            working_directory=folder,
-            ready=http_ok(fake, "/health"),
-            environment=environment,
-        )
         api_program = Program(
             name="api",
             command=python_module("explanation_service.api"),
@@ -89,9 +81,7 @@ def service(folder: Path) -> Iterator[tuple[str, str, int]]:
                 "API_HOST": "127.0.0.1",
                 "API_PORT": str(api),
                 "API_KEYS": "",
-                "YANDEXGPT_API_KEY": "bench",
-                "YANDEXGPT_FOLDER_ID": "bench",
-                "YANDEXGPT_BASE_URL": f"http://127.0.0.1:{fake}",
+                **yandexgpt_variables(fake),
                 "YANDEXGPT_TIMEOUT_SECONDS": str(BUDGET),
                 # A hang holds a slot this long.
                 "EXPLANATION_BACKGROUND_SECONDS": str(BUDGET),
@@ -99,9 +89,30 @@ def service(folder: Path) -> Iterator[tuple[str, str, int]]:
             },
             stop_seconds=10,
         )
-        stack.enter_context(running(fake_program))
+        stack.enter_context(running(yandexgpt_program(fake, folder)))
         process = stack.enter_context(running(api_program))
         yield f"http://127.0.0.1:{api}", f"http://127.0.0.1:{fake}", process.pid
+
+
+def yandexgpt_program(port: int, folder: Path) -> Program:
+    """The fake, which answers at once until it is told otherwise."""
+    return Program(
+        name="yandexgpt",
+        command=python_module("yandexgpt_fake", "--port", str(port), "--delay", "0"),
+        log=folder / "yandexgpt.log",
+        working_directory=folder,
+        ready=http_ok(port, "/health"),
+        environment=python_environment(),
+    )
+
+
+def yandexgpt_variables(port: int) -> dict[str, str]:
+    """What an API must be told to ask the fake."""
+    return {
+        "YANDEXGPT_API_KEY": "bench",
+        "YANDEXGPT_FOLDER_ID": "bench",
+        "YANDEXGPT_BASE_URL": f"http://127.0.0.1:{port}",
+    }
 
 
 async def fill_index(qdrant_url: str) -> None:

@@ -26,14 +26,14 @@ class Connection:
         return cls(*await asyncio.open_connection(parts.hostname, parts.port))
 
     async def request(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body. The answer must have a Content-Length or come in chunks."""
+        """Status and body; none without a Content-Length or chunks (204)."""
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         status = int(head.split(None, 2)[1])
         if b"transfer-encoding: chunked" in head:
             return status, await self._chunks()
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-        return status, await self._reader.readexactly(int(length))
+        return status, await self._reader.readexactly(int(length or 0))
 
     async def _chunks(self) -> bytes:
         body = b""
