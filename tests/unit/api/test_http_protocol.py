@@ -92,3 +92,30 @@ async def test_the_application_learns_when_a_request_had_come_in(protocol, appli
     after = time.monotonic()
     await until(lambda: application.scopes)
     assert before <= application.scopes[0]["state"]["received"] <= after
+
+
+@pytest.mark.parametrize("rest", [b"GET /b HT", b"NO HTTP AT ALL\r\n\r\n"])
+async def test_what_is_refused_does_not_come_before_the_answer_to_an_earlier_request(
+    protocol, application, transport, rest
+):
+    application.go.clear()
+    protocol.data_received(ASK)
+    await until(lambda: application.scopes)
+    protocol.data_received(rest)
+    # The headers are late, or there are none.
+    await until(lambda: protocol._headers_due is None)
+    assert transport.written == b""
+    application.go.set()
+    await until(lambda: transport.closed)
+    assert transport.written.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in transport.written
+    assert transport.written.endswith(b"\r\n\r\nok") and len(application.scopes) == 1
+
+
+async def test_late_headers_end_the_connection(protocol, application, transport):
+    protocol.data_received(b"GET /a HTTP/1.1\r\nHo")
+    await until(lambda: transport.closed)
+    assert transport.written.startswith(b"HTTP/1.1 408")
+    protocol.data_received(b"st: api\r\n\r\n" + ASK)
+    await asyncio.sleep(0)
+    assert application.scopes == [] and transport.written.count(b"HTTP/1.1") == 1
