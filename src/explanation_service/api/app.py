@@ -25,6 +25,7 @@ from explanation_service.api.access_middleware import AccessMiddleware
 from explanation_service.api.assembly import open_services
 from explanation_service.api.body_limit_middleware import BodyLimitMiddleware
 from explanation_service.api.cors import cors_options
+from explanation_service.api.last_resort_middleware import LastResortMiddleware
 from explanation_service.api.openapi_schema import configure_openapi
 from explanation_service.api.problems import install_problem_handlers
 from explanation_service.api.rate_limit import RateLimiter
@@ -96,6 +97,7 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
         seconds=seconds_for_a_request(settings),
         longer={IMPORT_PATH: long, REINDEX_PATH: long},
     )
+    app.add_middleware(LastResortMiddleware)
     if settings.cors_allow_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings))
     app.add_middleware(RequestContextMiddleware)

@@ -1,4 +1,4 @@
-"""Around each request: its id and trace, one line in the log, one observation, a last resort."""
+"""Around each request: its id and trace, one line in the log, one observation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from explanation_service.api.problems import internal_error
 from explanation_service.telemetry import request_context, tracing
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import explain_http_request_duration_seconds
@@ -65,11 +64,9 @@ class RequestContextMiddleware:
         except ClientDisconnect:
             status = _CLIENT_GONE
         except Exception:
-            log.exception("unhandled error")
-            if status is not None:
-                # Too late for an answer of ours; the server breaks the connection off.
-                raise
-            await internal_error()(scope, receive, send_marked)
+            # The last resort has logged it; the server breaks the connection off.
+            status = status or 500
+            raise
         finally:
             _record(scope, status or _CLIENT_GONE, time.perf_counter() - started, span)
 

@@ -129,6 +129,20 @@ async def test_origins_of_the_settings_may(connect, monkeypatch):
     assert "access-control-allow-origin" not in other.headers
 
 
+async def test_a_mistake_of_ours_can_be_read_by_them_too(connect, world, monkeypatch):
+    async def broken(*_args, **_named):
+        raise RuntimeError
+
+    monkeypatch.setenv("CORS_ALLOW_ORIGINS", ORIGIN)
+    world.search.search = broken
+    client = await connect()
+    query = {"query": "слово"}
+    answer = await client.post("/v1/rag/search", json=query, headers={"Origin": ORIGIN})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
 @pytest.mark.parametrize("origins", ["school.example", "https://a/b", "ftp://a", "null"])
 def test_what_is_no_origin_is_refused(monkeypatch, origins):
     monkeypatch.setenv("CORS_ALLOW_ORIGINS", origins)
