@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -82,8 +83,22 @@ def _method(scope: Scope) -> str:
     return method if method in _METHODS else "other"
 
 
+def _route(scope: Scope) -> str:
+    """The template of the address, also where the request was refused before it came to a route."""
+    if (found := scope.get("route")) is None:
+        # Who is below Starlette's router alone (a test of this class) has no routes.
+        routes = getattr(getattr(scope.get("app"), "state", None), "routes", ())
+        path, method = scope["path"], scope["method"]
+        found = next((one for one in routes if _fits(one, path, method)), None)
+    return getattr(found, "path", "unmatched")
+
+
+def _fits(route: APIRoute, path: str, method: str) -> bool:
+    return method in (route.methods or ()) and route.path_regex.match(path) is not None
+
+
 def _record(scope: Scope, status: int, seconds: float, span: Span) -> None:
-    route = getattr(scope.get("route"), "path", "unmatched")
+    route = _route(scope)
     method = _method(scope)
     span.rename(f"{method} {route}")
     span.note(
