@@ -26,11 +26,21 @@ class Connection:
         return cls(*await asyncio.open_connection(parts.hostname, parts.port))
 
     async def request(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body. The answer must have a Content-Length, as uvicorn's have."""
+        """Status and body; none without a Content-Length or chunks (204)."""
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        status = int(head.split(None, 2)[1])
+        if b"transfer-encoding: chunked" in head:
+            return status, await self._chunks()
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-        return int(head.split(None, 2)[1]), await self._reader.readexactly(int(length))
+        return status, await self._reader.readexactly(int(length or 0))
+
+    async def _chunks(self) -> bytes:
+        body = b""
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            body += (await self._reader.readexactly(size + 2))[:-2]
+        await self._reader.readexactly(2)
+        return body
 
     async def close(self) -> None:
         """Close it."""
@@ -40,9 +50,14 @@ class Connection:
 
 def post(path: str, body: Any) -> bytes:
     """A POST with JSON."""
+    return with_json("POST", path, body)
+
+
+def with_json(method: str, path: str, body: Any) -> bytes:
+    """A request with a body of JSON."""
     content = json.dumps(body, ensure_ascii=False).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import signal
@@ -133,7 +134,14 @@ def test_a_body_that_drips(settings: Settings, tmp_path: Path, run_api: Any) -> 
                 answer = client.recv(65_536)
             except TimeoutError:
                 continue
+        # What comes behind is not read as a further request: the connection ends with this answer.
+        client.settimeout(PATIENCE)
+        with contextlib.suppress(OSError):
+            client.sendall(BODY + b"GET /health HTTP/1.1\r\nHost: api\r\n\r\n")
+        answer += read_all(client)
         assert answer.startswith(b"HTTP/1.1 408"), answer
+        assert answer.count(b"HTTP/1.1 ") == 1, answer
+        assert b"connection: close" in answer.lower()
         assert api.process.poll() is None
 
 

@@ -43,6 +43,14 @@ async def running(settings: Settings, role: str = "all") -> AsyncIterator[httpx.
             await asyncio.wait({task})
 
 
+async def dependencies(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Empty without an answer: on a busy machine the worker ends a late request unanswered."""
+    with contextlib.suppress(httpx.TransportError):
+        found: dict[str, Any] = (await client.get("/health/ready")).json()["dependencies"]
+        return found
+    return {}
+
+
 async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
     started = time.monotonic()
     while not await check():
@@ -62,8 +70,14 @@ def answers(client: httpx.AsyncClient, path: str, status: int) -> Callable[[], A
 @pytest.mark.parametrize("role", ["all", "index", "query"])
 async def test_every_dependency_by_name(settings: Settings, role: str) -> None:
     async with running(settings, role) as client:
-        await eventually(answers(client, "/health/ready", 200))
-        found = (await client.get("/health/ready")).json()
+        found: dict[str, Any] = {}
+
+        async def ready() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                found.update((await client.get("/health/ready")).json())
+            return found.get("status") == "ready"
+
+        await eventually(ready)
         names = {"model", "index", "redis", "mongodb", "qdrant"}
         assert found["status"] == "ready"
         assert set(found["dependencies"]) == (names if role == "query" else names | {"group"})
@@ -79,15 +93,18 @@ async def test_a_store_that_is_away_is_named_and_the_worker_stays_alive(
     async with running(away) as client:
         await eventually(answers(client, "/health/ready", 503))
 
-        async def model_is_warm() -> bool:
-            found: Any = (await client.get("/health/ready")).json()["dependencies"]
-            return bool(found["model"]["ready"])
+        async def only_mongodb_is_away() -> bool:
+            found = await dependencies(client)
+            if not found:
+                return False
+            mongodb = found.pop("mongodb")
+            # In the driver's words, or in those of the check that ended first.
+            assert not mongodb["ready"]
+            assert "mongodb" in mongodb["why"] and "127.0.0.1:1" in mongodb["why"]
+            return all(found[name]["ready"] for name in ("model", "redis", "qdrant"))
 
-        await eventually(model_is_warm)
-        found = (await client.get("/health/ready")).json()["dependencies"]
-        assert not found["mongodb"]["ready"] and "mongodb" in found["mongodb"]["why"]
-        assert found["redis"]["ready"] and found["qdrant"]["ready"]
-        assert (await client.get("/health")).status_code == 200
+        await eventually(only_mongodb_is_away)
+        await eventually(answers(client, "/health", 200))
 
 
 @pytest.mark.parametrize(("owner", "method", "loop"), [

@@ -25,12 +25,16 @@ from explanation_service.api.access_middleware import AccessMiddleware
 from explanation_service.api.assembly import open_services
 from explanation_service.api.body_limit_middleware import BodyLimitMiddleware
 from explanation_service.api.cors import cors_options
+from explanation_service.api.last_resort_middleware import LastResortMiddleware
 from explanation_service.api.openapi_schema import configure_openapi
 from explanation_service.api.problems import install_problem_handlers
 from explanation_service.api.rate_limit import RateLimiter
 from explanation_service.api.reindex import REINDEX_PATH
 from explanation_service.api.request_context_middleware import RequestContextMiddleware
-from explanation_service.api.request_timeout_middleware import RequestTimeoutMiddleware
+from explanation_service.api.request_timeout_middleware import (
+    RequestTimeoutMiddleware,
+    seconds_for_a_request,
+)
 from explanation_service.api.security import ApiKeys
 from explanation_service.api.security_headers_middleware import SecurityHeadersMiddleware
 from explanation_service.api.services import Services
@@ -43,8 +47,6 @@ log = get_logger(__name__)
 
 OpenServices: TypeAlias = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
-# Seconds that an explanation takes beside the model.
-_BESIDE_THE_MODEL = 5.0
 # How much longer than others a request may take that works through the whole rule book.
 _LONG = 20
 
@@ -89,16 +91,13 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
     """From the innermost to the outermost: added last, called first."""
     app.add_middleware(BodyLimitMiddleware, larger={IMPORT_PATH: MAX_IMPORT_BODY})
     app.add_middleware(AccessMiddleware, keys=app.state.api_keys, limiter=RateLimiter(settings))
-    # An explanation may take the model's time, whatever the other requests may.
-    seconds = max(
-        settings.request_timeout_seconds, settings.yandexgpt_timeout_seconds + _BESIDE_THE_MODEL
-    )
     long = _LONG * settings.request_timeout_seconds
     app.add_middleware(
         RequestTimeoutMiddleware,
-        seconds=seconds,
+        seconds=seconds_for_a_request(settings),
         longer={IMPORT_PATH: long, REINDEX_PATH: long},
     )
+    app.add_middleware(LastResortMiddleware)
     if settings.cors_allow_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings))
     app.add_middleware(RequestContextMiddleware)

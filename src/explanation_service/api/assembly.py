@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
+from explanation_service.api.request_timeout_middleware import seconds_for_a_request
 from explanation_service.api.services import Services
 from explanation_service.content.outbox_sweep import sweep_outbox
 from explanation_service.content.rule_book import RuleBook
@@ -23,7 +24,7 @@ from explanation_service.stores.errors import StoreError
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.explanation_answers import ExplanationAnswers
 from explanation_service.stores.generation_slots import GenerationSlots
-from explanation_service.stores.idempotency import IdempotencyStore
+from explanation_service.stores.idempotency import CLAIM_MARGIN_SECONDS, IdempotencyStore
 from explanation_service.stores.mongodb import TemplateRepository, connect_mongodb
 from explanation_service.stores.rate_limit import RateLimitStore
 from explanation_service.stores.redis import RedisClient, close, connect_redis, ping
@@ -78,7 +79,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             workers=workers,
             search=search,
             explanations=explanations,
-            idempotency=IdempotencyStore(redis),
+            idempotency=IdempotencyStore(
+                redis, seconds_for_a_request(settings) + CLAIM_MARGIN_SECONDS
+            ),
             rate_limits=RateLimitStore(redis),
             probes={"mongodb": mongodb.ping, "redis": partial(ping, redis), "qdrant": index.ping},
         )

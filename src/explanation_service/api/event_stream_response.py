@@ -60,20 +60,42 @@ class _EventStreamResponse(StreamingResponse):
 async def with_keep_alive(
     events: AsyncGenerator[str], interval: float = KEEP_ALIVE_SECONDS
 ) -> AsyncGenerator[str]:
-    """The events, and a comment after each `interval` seconds without one."""
-    upcoming: asyncio.Task[str] | None = None
+    """The events as they come, those that are there at once in one piece, and a comment after each
+    `interval` seconds without one."""
+    ready: list[str] = []
+    news = asyncio.Event()
+
+    async def read() -> None:
+        async for event in events:
+            ready.append(event)
+            news.set()
+
+    reading = asyncio.create_task(read())
+    reading.add_done_callback(lambda _: news.set())
     try:
         while True:
-            upcoming = asyncio.ensure_future(anext(events))
-            while not (await asyncio.wait({upcoming}, timeout=interval))[0]:
-                yield _COMMENT
-            try:
-                event = upcoming.result()
-            except StopAsyncIteration:
+            if ready:
+                # Each piece costs a way through all middlewares and a write to the socket.
+                together = "".join(ready)
+                ready.clear()
+                yield together
+            elif reading.done():
+                reading.result()
                 return
-            yield event
+            else:
+                news.clear()
+                if not await _within(interval, news):
+                    yield _COMMENT
     finally:
-        if upcoming is not None and not upcoming.done():
-            upcoming.cancel()
-            await asyncio.wait({upcoming})
+        reading.cancel()
+        await asyncio.wait({reading})
         await events.aclose()
+
+
+async def _within(seconds: float, news: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel
 
 from explanation_service.api.event_stream_response import (
@@ -28,6 +29,10 @@ from explanation_service.explanations.sentences import split_pieces
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+
+# Seconds by which a request may have come in before its turn and still be counted from there: more
+# is a client that sent it before the answer to another one.
+_MOST_WAITED = 0.25
 
 router = APIRouter(tags=["explanations"])
 
@@ -75,6 +80,7 @@ class DeltaEvent(BaseModel):
 )
 async def explain(
     body: ExplanationBody,
+    http: Request,
     services: ServicesDep,
     principal: Reader,
     idempotency_key: IdempotencyKey = None,
@@ -86,13 +92,14 @@ async def explain(
     if kept is not None:
         return _replay(kept, streamed)
     request = body.to_request()
+    since = _received(http)
     if not streamed:
         async with once:
-            explanation = await services.explanations.explain(request)
+            explanation = await services.explanations.explain(request, since)
             answer = ExplanationResponse.of_explanation(explanation).model_dump_json()
             await once.keep(answer)
         return _json(answer)
-    parts = services.explanations.stream(request)
+    parts = services.explanations.stream(request, since)
     try:
         # What goes wrong before the first event can still be answered with its own status.
         first = await anext(parts)
@@ -100,6 +107,11 @@ async def explain(
         await once.release()
         raise
     return event_stream_response(_events(first, parts, once))
+
+
+def _received(http: Request) -> float:
+    now = time.monotonic()
+    return max(float(getattr(http.state, "received", now)), now - _MOST_WAITED)
 
 
 async def _events(

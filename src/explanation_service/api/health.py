@@ -35,7 +35,7 @@ async def health() -> Health:
 async def ready(services: ServicesDep) -> Response | Readiness:
     names = list(services.probes)
     states = await asyncio.gather(
-        _workers(services), *(_probe(services.probes[name]) for name in names)
+        _workers(services), *(_probe(name, services.probes[name]) for name in names)
     )
     dependencies = dict(zip(["workers", *names], states, strict=True))
     down = [name for name, state in dependencies.items() if state.needed and state.status != "ok"]
@@ -52,18 +52,22 @@ async def read_metrics() -> Response:
     return Response(body, headers={"Content-Type": content_type})
 
 
-async def _probe(probe: Probe) -> DependencyState:
+async def _probe(name: str, probe: Probe) -> DependencyState:
     started = time.perf_counter()
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             await probe()
     except TimeoutError:
-        return DependencyState(status="down", needed=True, detail="no answer in time")
+        return _down(f"{name}: no answer within {PROBE_TIMEOUT} s")
     except StoreError:
         # Not the driver's words: the route is open, and they name hosts.
-        return DependencyState(status="down", needed=True, detail="does not answer")
+        return _down(f"{name} does not answer")
     latency = round((time.perf_counter() - started) * 1000, 2)
     return DependencyState(status="ok", needed=True, latency_ms=latency)
+
+
+def _down(detail: str) -> DependencyState:
+    return DependencyState(status="down", needed=True, detail=detail)
 
 
 async def _workers(services: Services) -> DependencyState:

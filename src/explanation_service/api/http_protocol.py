@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +19,9 @@ HEADERS_WITHIN = 10.0
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """For uvicorn's setting `http`. The body has its own bound, see RequestTimeoutMiddleware; idle
+    """A connection on which something was refused takes no further request.
+
+    For uvicorn's setting `http`. The body has its own bound, see RequestTimeoutMiddleware; idle
     connections between requests uvicorn closes itself."""
 
     headers_within = HEADERS_WITHIN
@@ -32,6 +35,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        # What still comes after an answer that closes the connection is no request any more.
+        if not self.transport.is_closing():
+            super().data_received(data)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._headers_due is None:
@@ -40,6 +48,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        # What answers within a time counts from here, however long a crowd keeps it from its turn.
+        self.scope["state"]["received"] = time.monotonic()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls for bytes that its parser refuses."""
@@ -60,6 +73,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(408, f"The headers did not come within {self.headers_within:g} s.")
 
     def _refuse(self, status: int, detail: str) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An earlier request of this connection waits for its answer, which comes in its turn;
+            # this one would be taken for it. The connection ends after it.
+            self.cycle.keep_alive = False
+            return
         document: dict[str, Any] = new_problem(status, detail).model_dump(exclude_none=True)
         body = json.dumps(document).encode()
         head = (

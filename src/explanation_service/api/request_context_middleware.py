@@ -1,15 +1,15 @@
-"""Around each request: its id and trace, one line in the log, one observation, a last resort."""
+"""Around each request: its id and trace, one line in the log, one observation."""
 
 from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
 
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from explanation_service.api.problems import internal_error
 from explanation_service.telemetry import request_context, tracing
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import explain_http_request_duration_seconds
@@ -65,11 +65,9 @@ class RequestContextMiddleware:
         except ClientDisconnect:
             status = _CLIENT_GONE
         except Exception:
-            log.exception("unhandled error")
-            if status is not None:
-                # Too late for an answer of ours; the server breaks the connection off.
-                raise
-            await internal_error()(scope, receive, send_marked)
+            # The last resort has logged it; the server breaks the connection off.
+            status = status or 500
+            raise
         finally:
             _record(scope, status or _CLIENT_GONE, time.perf_counter() - started, span)
 
@@ -85,8 +83,22 @@ def _method(scope: Scope) -> str:
     return method if method in _METHODS else "other"
 
 
+def _route(scope: Scope) -> str:
+    """The template of the address, also where the request was refused before it came to a route."""
+    if (found := scope.get("route")) is None:
+        # Who is below Starlette's router alone (a test of this class) has no routes.
+        routes = getattr(getattr(scope.get("app"), "state", None), "routes", ())
+        path, method = scope["path"], scope["method"]
+        found = next((one for one in routes if _fits(one, path, method)), None)
+    return getattr(found, "path", "unmatched")
+
+
+def _fits(route: APIRoute, path: str, method: str) -> bool:
+    return method in (route.methods or ()) and route.path_regex.match(path) is not None
+
+
 def _record(scope: Scope, status: int, seconds: float, span: Span) -> None:
-    route = getattr(scope.get("route"), "path", "unmatched")
+    route = _route(scope)
     method = _method(scope)
     span.rename(f"{method} {route}")
     span.note(

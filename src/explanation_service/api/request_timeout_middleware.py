@@ -8,9 +8,20 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explanation_service.api.problems import RETRY_AFTER, problem
+from explanation_service.settings import Settings
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+
+# Seconds that an explanation takes beside the model.
+_BESIDE_THE_MODEL = 5.0
+
+
+def seconds_for_a_request(settings: Settings) -> float:
+    """What the settings allow one, of those that work through the whole rule book apart: an
+    explanation may take the model's time, whatever the others may."""
+    beside = settings.yandexgpt_timeout_seconds + _BESIDE_THE_MODEL
+    return max(settings.request_timeout_seconds, beside)
 
 
 class RequestTimeoutMiddleware:

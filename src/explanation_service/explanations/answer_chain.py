@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 from explanation_service.explanations.answer_keys import answer_keys
@@ -27,6 +27,12 @@ from explanation_service.stores.explanation_answers import AnswerKeys, KeptAnswe
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+
+# Seconds that the process takes to answer one request without the model: composing, JSON, HTTP. All
+# who wait for a model that hangs would come to it at the same moment, and be late.
+ANSWERING_SECONDS = 0.0015
+# What a crowd may take from the model's time at most.
+MOST_ANSWERING_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class AnswerChain:
         self._memory = memory
         self._generations = generations
         self._system_prompt = system_prompt
+        self._waiting = 0
 
     async def phrase(
         self, request: ExplanationRequest, findings: Findings, deadline: float, *, streamed: bool
@@ -81,13 +88,16 @@ class AnswerChain:
             return
         told = ""
         try:
-            async with (
-                self._generations.joined(keys, prompt, deadline, streamed=streamed) as generation,
-                aclosing(generation.follow(deadline)) as pieces,
-            ):
-                async for piece in pieces:
-                    told += piece
-                    yield Delta(piece)
+            with self._waiting_until(deadline) as until:
+                async with (
+                    self._generations.joined(
+                        keys, prompt, deadline, streamed=streamed
+                    ) as generation,
+                    aclosing(generation.follow(until)) as pieces,
+                ):
+                    async for piece in pieces:
+                        told += piece
+                        yield Delta(piece)
             phrasing = _of_generated(generation.result())
         except Exception as error:
             # A mistake in the model's client is no reason to fail; the generation reports it.
@@ -97,6 +107,15 @@ class AnswerChain:
             for piece in split_pieces(phrasing.text[len(told) :]):
                 yield Delta(piece)
         yield phrasing
+
+    @contextmanager
+    def _waiting_until(self, deadline: float) -> Iterator[float]:
+        """When to give up the model: the more wait already, the sooner, one after the other."""
+        self._waiting += 1
+        try:
+            yield deadline - min(self._waiting * ANSWERING_SECONDS, MOST_ANSWERING_SECONDS)
+        finally:
+            self._waiting -= 1
 
     async def _recall(self, keys: AnswerKeys, deadline: float) -> Remembered:
         try:

@@ -50,15 +50,16 @@ def _paragraphs(request: ExplanationRequest, passages: Sequence[Passage]) -> lis
     # A search always has a nearest rule; only the caller knows which one it is.
     belongs = "относится" if best.template_id == request.template_id else "ближе всего"
     text = _without_questions(_plain(best.text))
-    statement = _statement(best.title, text)
-    examples = _examples(text, statement)
+    sentences = split_sentences(text)
+    statement = _statement(best.title, sentences)
+    examples = _examples(sentences, statement)
     parts = [
         f"К этому вопросу {belongs} правило «{_title(best)}».",
         statement,
         answers,
-        apply_rule(request, best.title, text),
+        apply_rule(request, best.title, sentences),
         "Примеры из правила:\n" + "\n".join(f"— {each}" for each in examples) if examples else "",
-        _mistake(text, statement),
+        _mistake(sentences, statement),
         _related(others),
     ]
     return [part for part in parts if part]
@@ -69,16 +70,13 @@ def _without_questions(text: str) -> str:
     return _ASKED_ABOUT.sub("", text).strip() or text
 
 
-def _statement(title: str, text: str) -> str:
-    sentences = split_sentences(text)
+def _statement(title: str, sentences: Sequence[str]) -> str:
     # A chunk can begin with the title of its template; it has been named already.
     if len(sentences) > 1 and sentences[0].rstrip(".").lower() == title.rstrip(".").lower():
         sentences = sentences[1:]
     illustration = (_EXAMPLE, _MISTAKE)
     rule = [each for each in sentences if not any(kind.search(each) for kind in illustration)]
-    if not rule:
-        rule = sentences
-    return first_sentences("\n".join(_ended(each) for each in rule), _STATEMENT_LENGTH)
+    return first_sentences("\n".join(_ended(each) for each in rule or sentences), _STATEMENT_LENGTH)
 
 
 def _ended(sentence: str) -> str:
@@ -86,9 +84,9 @@ def _ended(sentence: str) -> str:
     return sentence if re.search(r"\W$", sentence) else f"{sentence}."
 
 
-def _examples(text: str, statement: str) -> list[str]:
+def _examples(sentences: Sequence[str], statement: str) -> list[str]:
     examples = []
-    for sentence in split_sentences(text):
+    for sentence in sentences:
         if _EXAMPLE.search(sentence) and sentence not in statement:
             example = _EXAMPLE_LABEL.sub("", sentence)
             # "Примеры:" alone on its line says nothing without the lines below.
@@ -97,9 +95,9 @@ def _examples(text: str, statement: str) -> list[str]:
     return examples[:_MAX_EXAMPLES]
 
 
-def _mistake(text: str, statement: str) -> str:
+def _mistake(sentences: Sequence[str], statement: str) -> str:
     """The sentence in which the rule warns of a mistake."""
-    for sentence in split_sentences(text):
+    for sentence in sentences:
         if _MISTAKE.search(sentence) and sentence not in statement:
             return first_sentences(sentence, _STATEMENT_LENGTH)
     return ""

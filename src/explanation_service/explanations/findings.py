@@ -144,8 +144,10 @@ async def _by(deadline: float, store: str, work: Awaitable[T]) -> T:
 
 def _with_opening(hit: Passage, template: Template) -> Passage:
     """The passage with the beginning of its template before it, unless it is the beginning."""
+    if hit.chunk_index == 0:
+        return hit
     opening = first_sentences(template.body, OPENING_LENGTH)
-    if hit.chunk_index == 0 or opening in hit.text:
+    if opening in hit.text:
         return hit
     return dataclasses.replace(hit, text=f"{opening}\n\n{hit.text}")
 

@@ -7,7 +7,7 @@ it, that a part of a word in its title is in the word.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from explanation_service.explanations.question_words import (
     GappedWord,
@@ -15,7 +15,7 @@ from explanation_service.explanations.question_words import (
     words_in_question,
 )
 from explanation_service.explanations.records import ExplanationRequest
-from explanation_service.explanations.sentences import first_sentences, split_sentences
+from explanation_service.explanations.sentences import first_sentences
 from explanation_service.retrieval.lexical import stem, words_of
 
 # "пре-", "-лаг-", "-тся" in the title of a rule.
@@ -32,11 +32,12 @@ _COMMON_LETTERS = 3
 _COMMON_SHARE = 0.6
 
 
-def apply_rule(request: ExplanationRequest, title: str, text: str) -> str:
-    """One to three Russian sentences, or "" when the rule says nothing about the word."""
+def apply_rule(request: ExplanationRequest, title: str, rule: Sequence[str]) -> str:
+    """One to three Russian sentences, or "" when the rule, sentence by sentence, says nothing about
+    the word."""
     words = words_in_question(request)
     gapped = gapped_word(request)
-    parts = [_filled(gapped), _mention(words, gapped, text), _part_of_word(words, title)]
+    parts = [_filled(gapped), _mention(words, gapped, rule), _part_of_word(words, title)]
     return " ".join(part for part in parts if part)
 
 
@@ -48,23 +49,23 @@ def _filled(gapped: GappedWord | None) -> str:
     return f"В «{gapped.written}» {verb} {what} «{gapped.letters}»: «{gapped.filled}»."
 
 
-def _mention(words: list[str], gapped: GappedWord | None, text: str) -> str:
+def _mention(words: list[str], gapped: GappedWord | None, rule: Sequence[str]) -> str:
     for word in words:
-        if found := _fragment(text, _of_stem(stem(_folded(word)))):
+        if found := _fragment(rule, _of_stem(stem(_folded(word)))):
             if len(words_of(found)) == 1:
                 return f"Среди примеров правила есть «{found}»."
             return f"Про «{word}» в правиле сказано: «{found}»."
-    if gapped is not None and not words and (found := _fragment(text, gapped.matches)):
+    if gapped is not None and not words and (found := _fragment(rule, gapped.matches)):
         return f"Слово с таким пропуском есть в правиле: «{found}»."
     for word in words:
-        if found := _fragment(text, _like_stem(stem(_folded(word)))):
+        if found := _fragment(rule, _like_stem(stem(_folded(word)))):
             return f"Похожий на «{word}» пример из правила: {found}."
     return ""
 
 
-def _fragment(text: str, wanted: Callable[[str], bool]) -> str:
+def _fragment(rule: Sequence[str], wanted: Callable[[str], bool]) -> str:
     """The example, or the whole sentence, in which a word is what is wanted."""
-    for sentence in split_sentences(text):
+    for sentence in rule:
         if not any(wanted(word) for word in words_of(sentence)):
             continue
         if _LIST.search(sentence) and not _WARNING.search(sentence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 # A dot after these ends no sentence. Lower case, without the dot; "т.е." is met with its last part.
 _ABBREVIATION = re.compile(
@@ -17,23 +18,28 @@ _LAST_WORD = re.compile(r"([А-Яа-яЁёA-Za-z]+)\.$")
 
 def split_sentences(text: str) -> list[str]:
     """The sentences in order, stripped, none of them empty; a line break always ends one."""
-    sentences = []
+    return list(_sentences(text))
+
+
+def _sentences(text: str) -> Iterator[str]:
     start = 0
     for end in _END.finditer(text):
         candidate = text[start : end.end()]
         if not end.group().startswith("\n") and _ends_with_abbreviation(candidate):
             continue
-        sentences.append(candidate.strip())
+        if sentence := candidate.strip():
+            yield sentence
         start = end.end()
-    sentences.append(text[start:].strip())
-    return [sentence for sentence in sentences if sentence]
+    if rest := text[start:].strip():
+        yield rest
 
 
 def first_sentences(text: str, max_characters: int) -> str:
     """As many of the first sentences as fit, at least one; a longer one is cut with "…"."""
     taken: list[str] = []
     length = 0
-    for sentence in split_sentences(text):
+    # No further than it has to be: the text may be a whole template.
+    for sentence in _sentences(text):
         if taken and length + 1 + len(sentence) > max_characters:
             break
         taken.append(sentence)

@@ -46,19 +46,22 @@ class ExplanationService:
         self._generations = Generations(model, memory, background_seconds)
         self._chain = AnswerChain(model, memory, self._generations, system_prompt)
 
-    async def explain(self, request: ExplanationRequest) -> Explanation:
-        """The whole explanation at once."""
-        async with aclosing(self._parts(request, streamed=False)) as parts:
+    async def explain(self, request: ExplanationRequest, since: float | None = None) -> Explanation:
+        """The whole explanation at once. `since`: when the request came in (`time.monotonic()`),
+        where that was not just now."""
+        async with aclosing(self._parts(request, since, streamed=False)) as parts:
             *_, explanation = [part async for part in parts]
         assert isinstance(explanation, Explanation)
         return explanation
 
-    def stream(self, request: ExplanationRequest) -> AsyncGenerator[StreamPart]:
+    def stream(
+        self, request: ExplanationRequest, since: float | None = None
+    ) -> AsyncGenerator[StreamPart]:
         """Findings, then deltas whose texts add up to the explanation's, then the explanation.
 
         Close it to say that nobody listens any more.
         """
-        return self._parts(request, streamed=True)
+        return self._parts(request, since, streamed=True)
 
     async def close(self) -> None:
         """End what goes on in the background, and the model."""
@@ -66,9 +69,9 @@ class ExplanationService:
         await self._model.close()
 
     async def _parts(
-        self, request: ExplanationRequest, *, streamed: bool
+        self, request: ExplanationRequest, since: float | None, *, streamed: bool
     ) -> AsyncGenerator[StreamPart]:
-        started = time.monotonic()
+        started = time.monotonic() if since is None else since
         deadline = started + self._budget
         try:
             findings = await self._findings.find(request, deadline)

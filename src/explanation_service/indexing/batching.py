@@ -57,9 +57,3 @@ def plan_batches(lengths: Sequence[int], max_tokens: int) -> list[Batch]:
         )
         start = end
     return batches
-
-
-def padding_ratio(batches: Sequence[Batch]) -> float:
-    """Share of the computed tokens that is padding, 0.0 .. 1.0."""
-    padded = sum(batch.padded_tokens for batch in batches)
-    return 0.0 if not padded else 1.0 - sum(batch.tokens for batch in batches) / padded

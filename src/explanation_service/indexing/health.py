@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from explanation_service.telemetry.logging import get_logger
 from explanation_service.telemetry.metrics import render
@@ -22,15 +23,22 @@ _REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Servic
 
 
 class HealthServer:
-    """`alive` says why the process should be restarted, or None; `checks` are the dependencies."""
+    """`alive` says why the process should be restarted, or None; `checks` are the dependencies,
+    and `places` says where those are that are elsewhere."""
 
     def __init__(
-        self, host: str, port: int, alive: Callable[[], str | None], checks: Checks
+        self,
+        host: str,
+        port: int,
+        alive: Callable[[], str | None],
+        checks: Checks,
+        places: Mapping[str, str | None] = MappingProxyType({}),
     ) -> None:
         self._host = host
         self._port = port
         self._alive = alive
         self._checks = checks
+        self._places = places
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -80,7 +88,7 @@ class HealthServer:
         return 404, _JSON, b'{"error":"there are /health, /health/ready and /metrics"}'
 
     async def _ready(self) -> tuple[int, str, bytes]:
-        found = await asyncio.gather(*(_checked(check) for check in self._checks.values()))
+        found = await asyncio.gather(*(self._checked(name) for name in self._checks))
         states = {
             name: {"ready": why is None, **({} if why is None else {"why": why})}
             for name, why in zip(self._checks, found, strict=True)
@@ -89,13 +97,15 @@ class HealthServer:
         body = _encode({"status": "ready" if ready else "not ready", "dependencies": states})
         return (200 if ready else 503), _JSON, body
 
-
-async def _checked(check: Callable[[], Awaitable[str | None]]) -> str | None:
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT):
-            return await check()
-    except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT} s"
+    async def _checked(self, name: str) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                return await self._checks[name]()
+        except TimeoutError:
+            # On a busy machine this comes before the driver's own words, and says as much.
+            place = self._places.get(name)
+            asked = f"{name} at {place}" if place else name
+            return f"{asked}: no answer within {CHECK_TIMEOUT} s"
 
 
 def _encode(content: object) -> bytes:

@@ -42,6 +42,7 @@ from explanation_service.indexing.replay import replay_differences, restore_grou
 from explanation_service.indexing.tasks import end
 from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.settings import Settings
+from explanation_service.settings.addresses import places_of_stores
 from explanation_service.stores.changes import open_changes
 from explanation_service.stores.consumer_janitor import ConsumerJanitor
 from explanation_service.stores.dead_letters import DeadLetters
@@ -88,6 +89,7 @@ class Worker:
             self._settings.worker_port,
             self.readiness.why_stuck,
             self.readiness.checks(connections, self._settings.worker_role != "query"),
+            places_of_stores(self._settings),
         )
         try:
             await health.start()

@@ -77,16 +77,21 @@ def _stems(word: str) -> list[str]:
     return [stem(one) for one in (word, *parts) if len(one) >= _SHORTEST_WORD]
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=16_384)
 def _stems_of_shown(shown: str) -> tuple[str, ...]:
     """The stems of a word as it stands in a text. The cache holds a rule book's vocabulary."""
     return tuple(part for word in words_of(shown) for part in _stems(word))
 
 
-@lru_cache(maxsize=65_536)
 def _alike(one: str, other: str) -> bool:
     # What the ratio is at most, for the matcher is dear.
     if 2 * min(len(one), len(other)) < _ALIKE * (len(one) + len(other)):
         return False
+    return _much_in_common(one, other)
+
+
+# 0.3 KB a pair.
+@lru_cache(maxsize=8_192)
+def _much_in_common(one: str, other: str) -> bool:
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     return matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE

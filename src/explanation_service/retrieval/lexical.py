@@ -57,14 +57,15 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(_fold(text))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
-    """Snowball stem of one folded word. The cache holds the vocabulary of a whole rule book."""
+    """Snowball stem of one folded word. The cache holds the vocabulary of a rule book, in 4 MB."""
     # A stemmer of its own per call: the object holds the word it works on, and threads share it.
     return str(RussianStemmer().stemWord(word))
 
 
-@lru_cache(maxsize=65_536)
+# 1 KB a word: of all that pupils write, numbers and typing errors included, only the usual ones.
+@lru_cache(maxsize=8_192)
 def _features(word: str) -> tuple[tuple[int, float], ...]:
     """(hashed term, weight) of one word: the stem, the parts of a compound, the stem's trigrams."""
     terms = [(_hash("w", stem(word)), 1.0)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 
 # Longer texts are cut: the model reads 512 tokens at most, and the memory of a transformer grows
@@ -17,8 +16,3 @@ def normalise_query(text: str) -> str:
     channel call this, so that a cache key never depends on who computed it.
     """
     return " ".join(unicodedata.normalize("NFC", text).split())[:MAX_QUERY_CHARACTERS].rstrip()
-
-
-def query_digest(text: str) -> str:
-    """First 32 hexadecimal digits of the SHA-256 of the normalised text."""
-    return hashlib.sha256(normalise_query(text).encode()).hexdigest()[:32]

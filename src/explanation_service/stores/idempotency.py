@@ -11,8 +11,9 @@ from explanation_service.stores.redis import RedisClient, translated_errors
 
 # Seconds. A client that lost an answer repeats within minutes; a day covers a queue of retries.
 ANSWER_TTL = 24 * 3600
-# Seconds. Longer than any request takes; whoever dies on the way blocks the key no longer.
-CLAIM_TTL = 60
+# Seconds by which a claim outlives the longest request: a second one with the same key must not be
+# answered beside it. Whoever dies on the way blocks the key no longer than this and the request.
+CLAIM_MARGIN_SECONDS = 30.0
 
 _PREFIX = "idempotency:"
 
@@ -50,21 +51,24 @@ class Claim:
 class IdempotencyStore:
     """Every method raises StoreUnavailable when Redis does not serve."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisClient, claim_seconds: float) -> None:
+        """`claim_seconds`: longer than any request takes."""
         self._redis = redis
+        self._claim_ms = int(claim_seconds * 1000)
         self._settle = redis.register_script(_SETTLE)
 
     async def claim(self, principal: str, key: str, request: str, token: str) -> Claim:
         """Claim a key for a request (any text that stands for it); `token` is new each time.
 
-        Keys of different principals are different keys. The claim ends after 60 s by itself.
+        Keys of different principals are different keys. The claim ends by itself after
+        `claim_seconds`.
         """
         name = _PREFIX + hashlib.sha256(f"{principal}\n{key}".encode()).hexdigest()
         fingerprint = hashlib.sha256(request.encode()).hexdigest()
         mark = json.dumps({"request": fingerprint, "token": token})
         with translated_errors():
             # SET NX GET in one step needs Redis 7.0, as the rest does.
-            before = await self._redis.set(name, mark, ex=CLAIM_TTL, nx=True, get=True)
+            before = await self._redis.set(name, mark, px=self._claim_ms, nx=True, get=True)
         if before is None:
             return Claim(ClaimState.OURS, name, mark, fingerprint)
         kept = json.loads(str(before))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 
+import httpx
 import pytest
 
 from explanation_service.explanations.language_model import (
@@ -40,6 +42,20 @@ async def test_an_explanation_from_the_rules(client, rule):
     }
     assert body["model"] is None and body["usage"] is None
     assert set(body["timings_ms"]) == {"search", "phrase", "total"}
+
+
+@pytest.mark.parametrize(("seconds", "counted"), [(0.2, 0.2), (3600, 0.25)])
+async def test_the_time_counts_from_when_the_request_came_in(client, rule, seconds, counted):
+    app = client._transport.app
+
+    async def kept_waiting(scope, receive, send):
+        scope["state"] = {"received": time.monotonic() - seconds}
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(kept_waiting)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as late:
+        answer = await late.post("/v1/explanations", json=ASK)
+    assert 1000 * counted <= answer.json()["timings_ms"]["total"] < 100_000
 
 
 async def test_degraded_when_a_model_was_expected(connect, rule):

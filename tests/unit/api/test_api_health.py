@@ -45,7 +45,22 @@ async def test_unready_without_a_store(client, world, name):
     states = {key: state["status"] for key, state in problem["dependencies"].items()}
     down = [key for key, state in states.items() if state == "down"]
     assert down == [name]
+    assert problem["dependencies"][name]["detail"] == f"{name} does not answer"
     assert "secret-host" not in answer.text
+
+
+async def test_a_store_that_keeps_silent_is_named(client, world, monkeypatch):
+    monkeypatch.setattr(health, "PROBE_TIMEOUT", 0.05)
+
+    async def hang():
+        await asyncio.Event().wait()
+
+    services = client._transport.app.state.services
+    monkeypatch.setitem(services.probes, "mongodb", hang)
+    answer = await client.get("/health/ready")
+    assert answer.status_code == 503
+    detail = answer.json()["dependencies"]["mongodb"]["detail"]
+    assert detail == "mongodb: no answer within 0.05 s"
 
 
 async def test_a_store_that_hangs_does_not_hang_the_probe(client, world, monkeypatch):

@@ -129,6 +129,35 @@ async def test_origins_of_the_settings_may(connect, monkeypatch):
     assert "access-control-allow-origin" not in other.headers
 
 
+async def test_a_mistake_of_ours_can_be_read_by_them_too(connect, world, monkeypatch):
+    async def broken(*_args, **_named):
+        raise RuntimeError
+
+    monkeypatch.setenv("CORS_ALLOW_ORIGINS", ORIGIN)
+    world.search.search = broken
+    client = await connect()
+    query = {"query": "слово"}
+    answer = await client.post("/v1/rag/search", json=query, headers={"Origin": ORIGIN})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
+async def test_what_is_refused_at_the_door_is_measured_by_its_route(connect):
+    client = await connect(api_keys="r", rate_limit_per_minute=60)
+    answers = [await client.get("/v1/templates/a")]
+    key = {"X-API-Key": "r"}
+    answers += [await client.delete("/v1/templates/a", headers=key) for _ in range(4)]
+    assert [answers[0].status_code, answers[-1].status_code] == [401, 429]
+    assert (await client.get("/v1/nowhere")).status_code == 401
+    text = (await client.get("/metrics")).text
+    name = "explain_http_request_duration_seconds_count"
+    route = 'route="/v1/templates/{template_id}"'
+    assert f'{name}{{method="GET",{route},status="401"}}' in text
+    assert f'{name}{{method="DELETE",{route},status="429"}}' in text
+    assert f'{name}{{method="GET",route="unmatched",status="401"}}' in text
+
+
 @pytest.mark.parametrize("origins", ["school.example", "https://a/b", "ftp://a", "null"])
 def test_what_is_no_origin_is_refused(monkeypatch, origins):
     monkeypatch.setenv("CORS_ALLOW_ORIGINS", origins)

@@ -30,6 +30,22 @@ async def test_comments_fill_the_time_without_events():
     assert set(seen[1:-1]) == {": keep-alive\n\n"}
 
 
+async def test_what_is_there_at_once_comes_in_one_piece():
+    release = asyncio.Event()
+
+    async def events():
+        yield "a"
+        yield "b"
+        await release.wait()
+        yield "c"
+
+    seen = []
+    async for part in with_keep_alive(events(), PATIENCE):
+        seen.append(part)
+        release.set()
+    assert seen == ["ab", "c"]
+
+
 async def test_an_error_comes_through():
     async def events():
         yield "a"

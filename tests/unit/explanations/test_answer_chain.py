@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from explanation_service.explanations import answer_chain
 from explanation_service.explanations.composer import UNFINISHED, compose
 from explanation_service.explanations.findings import FindingsService
 from explanation_service.explanations.language_model import (
@@ -272,6 +273,33 @@ async def test_beyond_the_budget_it_goes_on_for_the_next_pupil(world):
     second = await service.explain(ASK)
     assert summary(second) == ("cache", False)
     assert (world.model.calls, world.model.cancelled) == (1, 0)
+    await service.close()
+
+
+async def test_those_who_wait_for_the_model_give_up_one_after_the_other(world, monkeypatch):
+    # The third one of a crowd leaves the whole budget to the answering.
+    monkeypatch.setattr(answer_chain, "ANSWERING_SECONDS", PATIENCE / 3)
+    monkeypatch.setattr(answer_chain, "MOST_ANSWERING_SECONDS", PATIENCE)
+    world.model.go.clear()
+    service = world.replica()
+    questions = [dataclasses.replace(ASK, question=f"Вопрос {number}?") for number in range(2)]
+    early = [asyncio.create_task(service.explain(question)) for question in questions]
+    await until(lambda: world.model.calls == 2)
+    assert summary(await service.explain(ASK)) == ("rules", True)
+    assert not any(task.done() for task in early)
+    world.model.go.set()
+    assert [(await task).source for task in early] == ["llm", "llm"]
+    # Nobody waits any more: all of the budget but a moment is the model's.
+    assert (await service.explain(dataclasses.replace(ASK, question="Ещё?"))).source == "llm"
+    await service.close()
+
+
+async def test_the_time_counts_from_when_the_request_came_in(world):
+    world.model.go.clear()
+    service = world.replica()
+    explanation = await service.explain(ASK, time.monotonic() - PATIENCE + 0.1)
+    assert summary(explanation) == ("rules", True)
+    assert explanation.timings_ms["total"] > 1000 * (PATIENCE - 1)
     await service.close()
 
 

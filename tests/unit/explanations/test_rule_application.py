@@ -12,6 +12,7 @@ from explanation_service.content.sample import sample_rule_book_path
 from explanation_service.explanations.question_words import gapped_word, words_in_question
 from explanation_service.explanations.records import ExplanationRequest
 from explanation_service.explanations.rule_application import apply_rule
+from explanation_service.explanations.sentences import split_sentences
 
 RULES = {
     rule["title"]: rule["body"]
@@ -23,7 +24,8 @@ PREFIXES = "Приставки пре- и при-"
 
 
 def applied(title: str, question: str, answer: str | None = None) -> str:
-    return apply_rule(ExplanationRequest(question, correct_answer=answer), title, RULES[title])
+    request = ExplanationRequest(question, correct_answer=answer)
+    return apply_rule(request, title, split_sentences(RULES[title]))
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explanation_service.indexing.batching import (
-    BATCH_OVERHEAD_TOKENS,
-    padding_ratio,
-    plan_batches,
-)
+from explanation_service.indexing.batching import BATCH_OVERHEAD_TOKENS, plan_batches
 
 lengths_of_texts = st.lists(st.integers(1, 600), max_size=80)
 budgets = st.integers(32, 1024)
@@ -54,12 +50,6 @@ def test_no_greedy_cut_is_cheaper(lengths: list[int], budget: int) -> None:
 def test_the_longest_come_first(lengths: list[int], budget: int) -> None:
     longest = [max(lengths[at] for at in b.positions) for b in plan_batches(lengths, budget)]
     assert longest == sorted(longest, reverse=True)
-
-
-def test_padding_ratio_of_nothing_and_of_equal_lengths() -> None:
-    assert padding_ratio([]) == 0.0
-    assert padding_ratio(plan_batches([8, 8, 8], 64)) == 0.0
-    assert padding_ratio(plan_batches([8, 4], 16)) == 0.25
 
 
 def test_empty_texts_count_as_one_token() -> None:

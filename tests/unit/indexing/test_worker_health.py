@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from explanation_service.indexing import health
 from explanation_service.indexing.health import HealthServer
 
 
@@ -51,6 +52,24 @@ async def test_ready_names_each_dependency() -> None:
     assert found["model"] == {"ready": True}
     assert found["redis"] == {"ready": False, "why": "redis is unavailable: refused"}
     assert (await get(server(model=well), "/health/ready"))[0] == 200
+
+
+async def test_a_dependency_that_keeps_silent_is_named_with_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.05)
+
+    async def silent() -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    checks = {"mongodb": silent, "group": silent, "redis": well}
+    subject = HealthServer("127.0.0.1", 0, lambda: None, checks, {"mongodb": "127.0.0.1:1"})
+    status, body = await get(subject, "/health/ready")
+    found = json.loads(body)["dependencies"]
+    assert status == 503 and found["redis"] == {"ready": True}
+    assert found["mongodb"]["why"] == "mongodb at 127.0.0.1:1: no answer within 0.05 s"
+    assert found["group"]["why"] == "group: no answer within 0.05 s"
 
 
 async def test_metrics_are_prometheus_text() -> None:

@@ -3,18 +3,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explanation_service.retrieval.normalise import (
-    MAX_QUERY_CHARACTERS,
-    normalise_query,
-    query_digest,
-)
+from explanation_service.retrieval.normalise import MAX_QUERY_CHARACTERS, normalise_query
 
 
 @given(st.text(max_size=300))
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise_query(text)
     assert normalise_query(once) == once
-    assert query_digest(text) == query_digest(once)
 
 
 def test_spaces_and_unicode_forms_do_not_matter_but_the_case_does() -> None:
@@ -25,8 +20,3 @@ def test_spaces_and_unicode_forms_do_not_matter_but_the_case_does() -> None:
 
 def test_endless_queries_are_cut() -> None:
     assert len(normalise_query("а" * 10_000)) == MAX_QUERY_CHARACTERS
-
-
-def test_the_digest_is_short_and_of_the_normalised_text() -> None:
-    assert len(query_digest("а")) == 32
-    assert query_digest("а  б") == query_digest("а б") != query_digest("аб")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 import httpx
@@ -116,6 +117,29 @@ async def test_one_clock_runs_over_the_whole_request(monkeypatch: pytest.MonkeyP
     slow = QdrantRest(httpx.AsyncClient(transport=transport, base_url="http://qdrant"))
     with pytest.raises(StoreUnavailable, match="no answer in time"):
         await slow.get("/aliases", "templates")
+
+
+async def test_a_crowd_waits_before_the_connections() -> None:
+    under_way = most = 0
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+        return httpx.Response(200, json={"result": 1})
+
+    transport = httpx.MockTransport(answer)
+    asked = QdrantRest(httpx.AsyncClient(transport=transport, base_url="http://qdrant"))
+    count = 3 * qdrant_rest.MOST_AT_A_TIME
+    results = await asyncio.gather(*(asked.get("/aliases", "templates") for _ in range(count)))
+    assert results == [1] * count
+    assert most == qdrant_rest.MOST_AT_A_TIME
+
+
+def test_httpcore_looks_for_sniffio_no_more_than_once() -> None:
+    assert "sniffio" in sys.modules
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class NotReady(Problem):
                 "ready": False,
                 "dependencies": {
                     "mongodb": {"status": "ok", "needed": True, "latency_ms": 0.7},
-                    "redis": {"status": "down", "needed": True, "detail": "does not answer"},
+                    "redis": {"status": "down", "needed": True, "detail": "redis does not answer"},
                     "qdrant": {"status": "ok", "needed": True, "latency_ms": 1.1},
                     "workers": {"status": "none", "needed": False},
                 },

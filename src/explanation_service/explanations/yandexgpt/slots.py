@@ -85,18 +85,21 @@ class Slots:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _acquire(self, token: str, until: float) -> None:
+        asked = False
         try:
             async with asyncio.timeout(until - time.monotonic()) as limit:
                 async with self._turn:
+                    asked = True
                     while not await self._try(token):
                         await self._pause()
-        except TimeoutError:
-            self._forget(token)
-            if not limit.expired():
-                raise
-            raise CallFailed("no_slot", counts=False) from None
-        except BaseException:
-            self._forget(token)
+        except BaseException as error:
+            # Redis may have given a slot to a question whose answer nobody waited for. Who never
+            # had a turn has nothing to give back: with hundreds of them that is work just when
+            # all their answers are due.
+            if asked:
+                self._give_back(token, 0.0)
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise CallFailed("no_slot", counts=False) from None
             raise
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._keep_renewed(), name="slots")
@@ -127,10 +130,6 @@ class Slots:
                 await self._freed.wait()
         except TimeoutError:
             return
-
-    def _forget(self, token: str) -> None:
-        """Redis may have given a slot to a question whose answer nobody waited for."""
-        self._give_back(token, 0.0)
 
     def _give_back(self, token: str, after_seconds: float) -> None:
         self._held.pop(token, None)
