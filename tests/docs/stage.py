@@ -101,7 +101,9 @@ class Stage:
         )
 
     def use_stores(self) -> None:
-        """What runs from now on knows the stores of the service, as its containers would."""
+        """What runs from now on knows the stores of the service, as its containers would, and
+        need not compile what the service has compiled."""
+        self.environment |= python_environment(self.data / "bytecode")
         for line in (self.data / "run" / "stores.env").read_text().splitlines():
             name, _, value = line.partition("=")
             self.environment[name] = value.strip("'\"")
