@@ -54,7 +54,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
     _add_common_answers(document)
-    _parameters_are_not_null(document)
+    _parameters_are_plain(document)
     # FastAPI's own form of a 422, which is never sent.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -87,8 +87,9 @@ def _add_common_answers(document: dict[str, Any]) -> None:
                 }
 
 
-def _parameters_are_not_null(document: dict[str, Any]) -> None:
-    """An optional parameter is left out; in a header or an address there is no null."""
+def _parameters_are_plain(document: dict[str, Any]) -> None:
+    """An optional parameter is left out: in a header or an address there is no null. A constant is
+    a choice of one: generators of clients know no constants in headers."""
     for item in document["paths"].values():
         for operation in item.values():
             for parameter in operation.get("parameters", ()):
@@ -97,3 +98,5 @@ def _parameters_are_not_null(document: dict[str, Any]) -> None:
                 if len(kinds) == 1:
                     del schema["anyOf"]
                     schema.update(kinds[0])
+                if "const" in schema:
+                    schema["enum"] = [schema.pop("const")]

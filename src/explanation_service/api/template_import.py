@@ -51,7 +51,13 @@ _BODY: dict[str, Any] = {
         "description": "One template a line, its `id` among the fields",
         "content": {
             MEDIA_TYPE: {
-                "schema": {"type": "string", "pattern": r"\S"},
+                # binary: a file to generators of clients, and not a text that they would quote.
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "minLength": 1,
+                    "pattern": r"\S",
+                },
                 "example": json.dumps(LINE_EXAMPLE, ensure_ascii=False) + "\n",
             }
         },

@@ -61,16 +61,13 @@ class ReindexRequest(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {"template_ids": ["spelling-checked-root-vowels"]},
-            "oneOf": [
-                {
-                    "required": ["template_ids"],
-                    "properties": {"template_ids": {"type": "array"}, "all": {"const": False}},
-                },
-                {
-                    "required": ["all"],
-                    "properties": {"template_ids": {"type": "null"}, "all": {"const": True}},
-                },
-            ],
+            # No oneOf: generators of clients make nameless models of it, and lose the fields.
+            "if": {"required": ["all"], "properties": {"all": {"const": True}}},
+            "then": {"properties": {"template_ids": {"type": "null"}}},
+            "else": {
+                "required": ["template_ids"],
+                "properties": {"template_ids": {"type": "array"}},
+            },
         }
     )
 
