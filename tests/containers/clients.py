@@ -1,4 +1,4 @@
-"""Clients of the service: so many requests a second to the address that a file names, each counted."""
+"""Clients of the service: so many requests a second to the address in a file, each counted."""
 
 from __future__ import annotations
 
