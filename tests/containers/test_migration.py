@@ -33,12 +33,16 @@ OURS = ("python-generator-api", "python-generator-worker", "python-generator")
 STORES = ["mongodb", "qdrant", "redis"]
 PER_SECOND = 20
 TAG = f"migration-test-{uuid.uuid4().hex[:8]}"
-# Probes each second in place of ten: the tests wait for nine of them.
+# Probes each two seconds in place of ten: the tests wait for nine of them. And the stores, slower ones
+# than the real, go first where cores are few.
 OFTEN = """
 services:
-  python-generator-api: {healthcheck: {interval: 2s}}
+  python-generator-api: {healthcheck: {interval: 2s}, cpu_shares: 2048}
   python-generator-worker: {healthcheck: {interval: 2s}}
   python-generator: {healthcheck: {interval: 2s}}
+  mongodb: {cpu_shares: 8192}
+  qdrant: {cpu_shares: 8192}
+  redis: {cpu_shares: 8192}
 """
 # Short times of all that is waited for by the clock.
 QUICK = {
@@ -48,8 +52,10 @@ QUICK = {
     "ready": READY_SECONDS,
     "watch": 10,
     "stall": 60,
-    "canary": 30,
+    "canary": 60,
 }
+# On two cores that a model is loaded on, a store may be too slow now and then (clients.Outcome).
+ERROR_PERCENT = "20"
 # Alive, and nothing else works.
 BROKEN = """
 import signal, sys
@@ -115,6 +121,7 @@ class Rig:
         state.mkdir(exist_ok=True)
         command = [SCRIPT.resolve(), "--compose", self._compose, *self._options]
         command += ["--state-dir", state, "--switch-command", self._switch_command()]
+        command += ["--error-percent", ERROR_PERCENT]
         for name, seconds in QUICK.items():
             command += [f"--{name}-seconds", str(seconds)]
         with (state / "output").open("a") as output:
@@ -145,6 +152,15 @@ class Rig:
         found = self.engine.containers.list(filters={"label": labels, "status": "running"})
         services = {one.labels["com.docker.compose.service"] for one in found}
         return services & set(OURS)
+
+    def stores_since(self) -> dict[str, str]:
+        """When the container of each store began: a migration does not touch them."""
+        labels = [f"com.docker.compose.project={self.name}"]
+        return {
+            one.id: one.attrs["State"]["StartedAt"]
+            for one in self.engine.containers.list(filters={"label": labels})
+            if one.labels["com.docker.compose.service"] in STORES
+        }
 
     def on_the_monolith(self) -> None:
         """As before any migration, clients included."""
@@ -195,9 +211,12 @@ def stack(
 
 
 @pytest.fixture
-def rig(stack: Rig) -> Rig:
+def rig(stack: Rig) -> Iterator[Rig]:
     stack.on_the_monolith()
-    return stack
+    before = stack.stores_since()
+    assert len(before) == len(STORES)
+    yield stack
+    assert stack.stores_since() == before
 
 
 @pytest.fixture
@@ -252,6 +271,12 @@ def everything_indexed(url: str, clients: Clients) -> None:
     assert left.status_code == 404
 
 
+def nobody_failed(clients: Clients) -> None:
+    assert clients.failed() == []
+    assert len(clients.outcomes) > 5 * clients.seconds, "the load was not what it should be"
+    assert clients.slow_stores() < 0.1 * len(clients.outcomes)
+
+
 def test_a_dry_run_changes_nothing(rig: Rig, tmp_path: Path) -> None:
     state = tmp_path / "nothing"
     assert rig.call(tmp_path, "--dry-run", "--state-dir", str(state)) == outcomes.DONE
@@ -285,7 +310,7 @@ def test_a_broken_api_is_never_switched_to(
     with Clients(rig.address, PER_SECOND) as clients:
         assert rig.call(state, IMAGE_TAG=tag) == outcomes.ROLLED_BACK
     print(f"broken API ({kind}): {clients.figures()}")
-    assert clients.failed() == []
+    nobody_failed(clients)
     assert rig.running() == {"python-generator"}
     assert rig.address.read_text() == rig.monolith
     assert ("switch", "begun") not in events(state)
@@ -301,7 +326,7 @@ def test_a_worker_that_does_nothing_is_found_out(rig: Rig, state: Path) -> None:
     # Ready, healthy, answering queries; and it reads no event.
     with Clients(rig.address, PER_SECOND) as clients:
         code = rig.call(
-            state, "--canary-seconds", "8", "--watch-seconds", "120", WORKER_ROLE="query"
+            state, "--canary-seconds", "15", "--watch-seconds", "120", WORKER_ROLE="query"
         )
     back = seconds_between(state, ("rollback", "begun"), ("rollback", "monolith_serves"))
     whole = seconds_between(state, ("rollback", "begun"), ("rollback", "done"))
@@ -311,7 +336,7 @@ def test_a_worker_that_does_nothing_is_found_out(rig: Rig, state: Path) -> None:
     )
     print(f"monolith serves {back:.1f} s after that, all done after {whole:.1f} s")
     assert code == outcomes.ROLLED_BACK
-    assert clients.failed() == []
+    nobody_failed(clients)
     assert rig.running() == {"python-generator"}
     assert rig.address.read_text().strip() == rig.monolith
     (begun,) = (
@@ -325,7 +350,7 @@ def test_a_good_migration_under_load_and_back_by_hand(rig: Rig, state: Path) -> 
     with Clients(rig.address, PER_SECOND) as clients:
         assert rig.call(state) == outcomes.DONE
     print(f"good migration: {clients.figures()}")
-    assert clients.failed() == []
+    nobody_failed(clients)
     assert events(state) == WHOLE
     assert rig.running() == {"python-generator-api", "python-generator-worker"}
     assert rig.address.read_text().strip() == rig.api
@@ -337,7 +362,7 @@ def test_a_good_migration_under_load_and_back_by_hand(rig: Rig, state: Path) -> 
     with Clients(rig.address, PER_SECOND) as clients:
         assert rig.call(state, "--rollback") == outcomes.DONE
     print(f"back by hand: {clients.figures()}")
-    assert clients.failed() == []
+    nobody_failed(clients)
     assert rig.running() == {"python-generator"}
     assert rig.address.read_text().strip() == rig.monolith
     assert events(state)[-1] == ("rollback", "done")
@@ -360,7 +385,7 @@ def test_killed_twice_it_goes_on_where_it_was(rig: Rig, state: Path) -> None:
     print(
         f"killed twice: {clients.figures()}; the last call took {time.monotonic() - started:.0f} s"
     )
-    assert clients.failed() == []
+    nobody_failed(clients)
     begun = [step for step, event in events(state) if event == "begun"]
     assert begun == ["migration", *STEPS[:2], *STEPS[1:], "watch"]
     assert events(state)[-1] == ("migration", "done")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 
-# How much worse than the baseline the share of errors may be.
-TOLERANCE = 0.01
 # Below so many requests one error would be more than 1 %.
 ENOUGH_REQUESTS = 100
 WINDOW_SECONDS = 60.0
@@ -19,8 +17,9 @@ FAILED_IN_A_ROW = 10
 class ErrorRate:
     """Share of errors over the last minute, from counters that only grow."""
 
-    def __init__(self, baseline: float, of_what: str) -> None:
+    def __init__(self, baseline: float, tolerance: float, of_what: str) -> None:
         self._baseline = baseline
+        self._tolerance = tolerance
         self._of_what = of_what
         self._last: tuple[float, float] | None = None
         self._total = (0.0, 0.0)
@@ -52,19 +51,19 @@ class ErrorRate:
 
     def fault(self) -> str | None:
         requests, errors = self.window()
-        if requests < ENOUGH_REQUESTS or errors / requests <= self._baseline + TOLERANCE:
+        if requests < ENOUGH_REQUESTS or errors / requests <= self._baseline + self._tolerance:
             return None
         return (
             f"{errors / requests:.1%} of {requests:.0f} {self._of_what} in a minute were errors; "
-            f"the monolith had {self._baseline:.1%}, and {TOLERANCE:.0%} more is allowed"
+            f"the monolith had {self._baseline:.1%}, and {self._tolerance:.1%} more is allowed"
         )
 
 
 class Probes:
     """The script's own requests: an API that does not answer counts nothing itself."""
 
-    def __init__(self, baseline: float) -> None:
-        self._rate = ErrorRate(baseline, "requests of this script")
+    def __init__(self, baseline: float, tolerance: float) -> None:
+        self._rate = ErrorRate(baseline, tolerance, "requests of this script")
         self._requests = self._errors = self._in_a_row = 0
         self._last = ""
         self._rate.observe(0.0, 0, 0)

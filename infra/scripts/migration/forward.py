@@ -9,7 +9,6 @@ from typing import Any
 
 from infra.scripts.migration.canary import Canary
 from infra.scripts.migration.compose import API, MONOLITH, WORKER
-from infra.scripts.migration.criteria import TOLERANCE
 from infra.scripts.migration.engine import CommandFailed
 from infra.scripts.migration.options import Options
 from infra.scripts.migration.outcomes import ClientsRemain, Refused, Unfit
@@ -110,7 +109,7 @@ class Forward:
     def _prove_pair(self, facts: Facts) -> None:
         api = self._sides.service(API)
         faults = [fault for n in range(_PROOF_REQUESTS) if (fault := api.probe(n)) is not None]
-        if len(faults) / _PROOF_REQUESTS > facts["error_rate"] + TOLERANCE:
+        if len(faults) / _PROOF_REQUESTS > facts["error_rate"] + self._options.tolerance:
             raise Unfit(
                 f"{len(faults)} of {_PROOF_REQUESTS} searches failed; the last: {faults[-1]}"
             )

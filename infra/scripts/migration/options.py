@@ -31,6 +31,8 @@ class Options:
     stall_seconds: float
     canary_seconds: float
     canary_every: float
+    # A share, as the baseline is.
+    tolerance: float
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -69,6 +71,13 @@ def parse(arguments: Sequence[str]) -> Options:
             flag, type=_seconds, default=default, metavar="S", help=f"{what_for} (%(default)s)"
         )
     parser.add_argument(
+        "--error-percent",
+        type=_percent,
+        default=1,
+        metavar="P",
+        help="more errors than the baseline, of 100 requests: back (%(default)s)",
+    )
+    parser.add_argument(
         "--state-dir",
         type=Path,
         metavar="DIR",
@@ -100,6 +109,7 @@ def parse(arguments: Sequence[str]) -> Options:
         stall_seconds=given.stall_seconds,
         canary_seconds=given.canary_seconds,
         canary_every=given.canary_every,
+        tolerance=given.error_percent / 100,
     )
 
 
@@ -119,6 +129,13 @@ def _seconds(text: str) -> float:
         if 0 <= float(text) < 1e6:
             return float(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+
+
+def _percent(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) <= 100:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 100")
 
 
 def _count(text: str) -> int:

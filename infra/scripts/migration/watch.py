@@ -23,8 +23,8 @@ class Watch:
         self._sides = sides
         self._options = options
         self._api = sides.service(API)
-        self._probes = Probes(baseline)
-        self._answers = ErrorRate(baseline, "answers of the API")
+        self._probes = Probes(baseline, options.tolerance)
+        self._answers = ErrorRate(baseline, options.tolerance, "answers of the API")
         self._stall = Stall(options.stall_seconds)
         self._canary = Canary(self._api)
         self._clock = CanaryClock(options.canary_seconds)

@@ -15,7 +15,7 @@ from infra.scripts.migration.criteria import (
 
 
 def rate_after(requests: int, errors: int, baseline: float = 0.0) -> ErrorRate:
-    rate = ErrorRate(baseline, "answers")
+    rate = ErrorRate(baseline, 0.01, "answers")
     # What the process had counted before does not matter.
     rate.observe(0, 5000, 700)
     rate.observe(10, 5000 + requests, 700 + errors)
@@ -50,7 +50,7 @@ def test_old_errors_are_forgotten_after_a_minute() -> None:
 
 
 def test_a_process_that_starts_anew_counts_from_nothing() -> None:
-    rate = ErrorRate(0.0, "answers")
+    rate = ErrorRate(0.0, 0.01, "answers")
     rate.observe(0, 9000, 9000)
     rate.observe(5, 200, 0)
     assert rate.window() == (200, 0)
@@ -60,7 +60,7 @@ def test_a_process_that_starts_anew_counts_from_nothing() -> None:
 
 
 def test_an_api_that_does_not_answer_is_noticed_by_probes_in_a_row() -> None:
-    probes = Probes(0.0)
+    probes = Probes(0.0, 0.01)
     for number in range(FAILED_IN_A_ROW - 1):
         probes.observe(number, "no answer")
     assert probes.fault() is None
@@ -72,7 +72,7 @@ def test_an_api_that_does_not_answer_is_noticed_by_probes_in_a_row() -> None:
 
 
 def test_probes_that_fail_now_and_then_count_as_a_share() -> None:
-    probes = Probes(0.0)
+    probes = Probes(0.0, 0.01)
     for number in range(ENOUGH_REQUESTS):
         assert probes.fault() is None
         probes.observe(number / 2, "503" if number % 40 == 20 else None)
