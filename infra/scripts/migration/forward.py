@@ -17,6 +17,7 @@ from infra.scripts.migration.watch import Watch
 
 _BASELINE_PAUSE = 0.5
 _PROOF_REQUESTS = 50
+_BLIP_SECONDS = 30
 
 Facts = dict[str, Any]
 
@@ -139,8 +140,8 @@ class Forward:
             raise ClientsRemain(f"Clients still ask the monolith ({old}); send them to {new}")
 
     def _stop_monolith(self, _: Facts) -> None:
-        # Some minutes may have passed since it was looked at, and here is the way back still open.
-        if fault := self._sides.pair_fault():
+        # Some minutes may have passed since it was looked at. One slow answer is no illness.
+        if fault := self._sides.wait_until(self._sides.pair_fault, _BLIP_SECONDS):
             raise Unfit(f"the pair is not well any more: {fault}")
         monolith = self._sides.one(MONOLITH)
         if monolith is not None and monolith.running:
