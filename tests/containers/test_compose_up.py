@@ -7,10 +7,7 @@ interpreter) and Compose 2 of the machine.
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,9 +19,9 @@ import httpx
 import pytest
 import yaml
 
+from tests.containers.compose import Tool, debian_compose, free_ports, installed_compose
 from tests.containers.stack import READY_SECONDS, load_image, wait_for
 from tests.monitoring.rules import DASHBOARDS, alerts, questions, recorded
-from tools.image.debian_package import unpack_package
 
 STANDINS = ["mongodb", "prometheus", "qdrant", "redis"]
 RULE = {
@@ -35,34 +32,16 @@ RULE = {
 QUESTION = {"query": "как проверить букву в корне", "mode": "dense"}
 GIB = 1 << 30
 
-Tool = tuple[list[str], dict[str, str]]
-
 
 @pytest.fixture(scope="session")
 def compose_1(tmp_path_factory: pytest.TempPathFactory) -> Tool:
-    root = tmp_path_factory.mktemp("compose")
-    for package in os.environ["COMPOSE_PACKAGES"].split():
-        unpack_package(Path(package), root)
-    # Debian keeps half of distutils in a package of its own, which the locked interpreter lacks.
-    start = f"""
-import distutils
-distutils.__path__.append({str(root / "usr/lib/python3.11/distutils")!r})
-from compose.cli.main import main
-main()
-"""
-    return [sys.executable, "-c", start], {
-        "PYTHONPATH": str(root / "usr/lib/python3/dist-packages"),
-        # What it asks for by itself is older than what engines of today answer.
-        "COMPOSE_API_VERSION": "auto",
-    }
+    return debian_compose(tmp_path_factory.mktemp("compose"))
 
 
 @pytest.fixture(scope="session")
 def compose_2() -> Tool:
-    if program := shutil.which("docker-compose"):
-        return [program], {}
-    if client := shutil.which("docker"):
-        return [client, "compose"], {}
+    if found := installed_compose():
+        return found
     assert os.environ.get("CI") != "true", "Compose 2 is missing"
     pytest.skip("Compose 2 is not installed")
 
@@ -116,14 +95,6 @@ def loaded(engine: docker.DockerClient) -> docker.DockerClient:
     for name in STANDINS:
         load_image(f"images/services/{name}_load")
     return engine
-
-
-def free_ports(count: int) -> list[str]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [str(one.getsockname()[1]) for one in sockets]
 
 
 @contextmanager
