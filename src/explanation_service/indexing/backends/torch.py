@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 # them torch converts, and is slower than in float32.
 BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
-# torch keeps what it prepared to multiply bfloat16 for the last 1,024 shapes, and nearly every batch
-# has another one: after 20,000 texts that was 640 MB. A batch needs three shapes; preparing them
-# again is below what can be measured.
+# torch keeps what it prepared to multiply bfloat16 for the last 1,024 shapes, and nearly every
+# batch has another one: after 20,000 texts that was 640 MB. A batch needs three shapes; preparing
+# them again is below what can be measured.
 KEPT_SHAPES = 16
 
 
