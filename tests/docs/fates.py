@@ -55,6 +55,7 @@ Fate: TypeAlias = Run | Serve | Service | State | Elsewhere | NotHere
 _CLI = r"(dead-letters (list|show ID|replay ID|drop ID)|doctor|reconcile( --repair)?( --wait 60)?)"
 _WITHIN = r"docker compose exec python-generator-worker /usr/bin/python3\.11 -m"
 _UP = "//tests/containers:test_compose_up"
+_MIGRATION = "//tests/containers:test_migration"
 _REBUILD = "//tests/integration:test_rebuild_embeddings"
 _ENGINE = "is about containers, which only //tests/containers has"
 _FETCHES = "asks a registry, which no test does"
@@ -148,8 +149,20 @@ ROWS: list[tuple[str, Fate]] = [
         r"docker compose -f compose\.yaml -f compose\.standin\.yaml up -d",
         Elsewhere(_UP, '["compose.yaml", "compose.standin.yaml"]'),
     ),
+    (
+        r"infra/scripts/migrate_to_split_services\.sh --dry-run",
+        Elsewhere(_MIGRATION, 'rig.call(tmp_path, "--dry-run"'),
+    ),
+    (
+        r"infra/scripts/migrate_to_split_services\.sh --rollback",
+        Elsewhere(_MIGRATION, 'rig.call(state, "--rollback")'),
+    ),
+    (
+        r"infra/scripts/migrate_to_split_services\.sh --switch-command '.*'",
+        Elsewhere(_MIGRATION, '"--switch-command", self._switch_command()'),
+    ),
     (r"docker compose down", Elsewhere(_UP, 'run("down"')),
-    (r"(\w+=\S+ )*docker compose( --profile dev)? (up|run|ps|logs|restart)\b.*", NotHere(_ENGINE)),
+    (r"(\w+=\S+ )*docker compose( --profile (dev|legacy))? (up|rm|run|ps|logs|restart)\b.*", NotHere(_ENGINE)),
     (r"alias rebuild='IMAGE_TAG=2 docker compose run .*'", NotHere(_ENGINE)),
     (r"docker (run|rm|inspect) .*", NotHere(_ENGINE)),
     (r"(\w+=\S+ )*explanation-api", NotHere("sends to a collector that is not there")),

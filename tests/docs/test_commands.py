@@ -27,7 +27,7 @@ BENCH = re.compile(r"\./bazelw run //bench:(\w+) -- (.*)")
 COMPOSE = re.compile(r"(?:^|\s)docker compose (.*)")
 # Options of compose that have a value, and its commands; neither is a service.
 WITH_VALUE = {"-e", "-f", "--entrypoint", "--name", "--profile", "--scale"}
-SUB_COMMANDS_OF_COMPOSE = {"down", "exec", "logs", "ps", "restart", "run", "up"}
+SUB_COMMANDS_OF_COMPOSE = {"down", "exec", "logs", "ps", "restart", "rm", "run", "up"}
 
 
 def build_files() -> dict[str, str]:
