@@ -19,10 +19,10 @@ from explanation_service.indexing.connections import Connections, connect
 from explanation_service.reconciliation.findings import Kind
 from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.settings import Settings
-from explanation_service.stores import vector_scan
+from explanation_service.stores import vector_pages
 from explanation_service.stores.dead_letters import DeadLetters
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient, QueryEmbeddingServer
-from explanation_service.stores.vector_points import point_id
+from explanation_service.stores.vector_layout import point_id
 from tests.integration.toy_worker import INFO, eventually, toy_worker
 
 LONG = " ".join(f"Предложение номер {n} об одном и том же." for n in range(60))
@@ -193,7 +193,7 @@ async def test_before_the_first_worker_only_versions_are_compared(
 async def test_a_template_in_several_pages_is_whole(
     settings: Settings, stores: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_scan, "POINTS_PER_PAGE", 3)
+    monkeypatch.setattr(vector_pages, "POINTS_PER_PAGE", 3)
     await fill(stores)
     async with toy_worker(settings):
         await indexed(stores)
