@@ -1,17 +1,18 @@
-"""Models without torch, for tests that measure the pipeline and not the model."""
+"""Models without torch, for tests that measure the pipeline and not the model; and the command
+`rebuild-embeddings` with one of them."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from explanation_service.indexing.rebuild.main import main
 from explanation_service.settings import Settings
 from explanation_service.stores.records import EmbeddingModelInfo
 
@@ -98,7 +99,11 @@ def toy_of_environment(_settings: Settings) -> ToyEncoder:
     )
 
 
-if __name__ == "__main__":
-    from explanation_service.indexing.rebuild.main import main
-
-    main(sys.argv[1:], toy_of_environment)
+def run_command(
+    arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path
+) -> None:
+    """`rebuild-embeddings` with these arguments, in a process made for it, which it ends."""
+    os.environ.update(environment)
+    for file, number in ((out, 1), (err, 2)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    main(arguments, toy_of_environment)
