@@ -35,8 +35,9 @@ from explanation_service.stores.index_collections import IndexCollections
 from explanation_service.stores.qdrant import connect_qdrant
 from explanation_service.stores.rebuild_states import RebuildStates
 from explanation_service.stores.records import SearchFilters
-from tests.integration import toy_models
-from tests.integration.toy_models import ToyEncoder, run_command
+from tests.integration import toy_rebuild
+from tests.integration.toy_encoder import POISON, ToyEncoder
+from tests.integration.toy_rebuild import run_command
 
 # The two cores are shared with whatever else runs there.
 PATIENCE = 240.0
@@ -113,7 +114,7 @@ class House:
         revision: str = "r2",
         seconds: float = 0.0,
         noise: bool = False,
-        poison: str = "",
+        poison: str = POISON,
     ) -> Run:
         """The command, as a process that can be killed."""
         environment = {
@@ -216,7 +217,7 @@ class House:
 @pytest.fixture(scope="module", autouse=True)
 def forks() -> None:
     """The process that the command's are forked from."""
-    FORKS.set_forkserver_preload([toy_models.__name__])
+    FORKS.set_forkserver_preload([toy_rebuild.__name__])
     with pytest.MonkeyPatch.context() as patch:
         for name, value in python_environment().items():
             patch.setenv(name, value)
@@ -482,18 +483,20 @@ async def test_what_the_new_model_cannot_embed_is_named_and_nothing_is_switched(
 ) -> None:
     async with house.worker(ToyEncoder("r1")):
         await house.fill(20)
-        await house.rule_book.put("bad", draft(500, "яд"))
+        await house.rule_book.put("bad", draft(500, "отрава"))
 
         async def there() -> bool:
             return await house.holds_the_rule_book(f"{house.alias}_r1", "r1")
 
         await eventually(there)
-        ended = await house.run(poison="яд")
+        ended = await house.run(poison="отрава")
         assert ended.code == 1 and "1 templates" in ended.err and "(bad)" in ended.err
         assert await house.collections.served() == f"{house.alias}_r1"
         # What no search finds now, either, is no reason.
-        await house.rule_book.put("bad", draft(500, "яд").model_copy(update={"status": "draft"}))
-        ended = await house.run(poison="яд")
+        await house.rule_book.put(
+            "bad", draft(500, "отрава").model_copy(update={"status": "draft"})
+        )
+        ended = await house.run(poison="отрава")
         assert ended.code == 0, ended.err
 
 

@@ -125,7 +125,7 @@ async def _copy(stores: Connections, source: tuple[str, int], target: tuple[str,
     client, alias = stores.index._client, stores.index.alias
     (point,) = await client.retrieve(alias, [point_id(*source)], with_payload=True)
     payload = {**(point.payload or {}), "template_id": target[0], "chunk_index": target[1]}
-    vector = {"dense": [1.0] + [0.0] * 7}
+    vector = {"dense": [1.0] + [0.0] * (INFO.dimension - 1)}
     copy = models.PointStruct(id=point_id(*target), vector=vector, payload=payload)
     await client.upsert(alias, [copy], wait=True)
 
