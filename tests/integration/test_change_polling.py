@@ -19,7 +19,7 @@ from explanation_service.stores.changes import open_changes
 from explanation_service.stores.errors import HistoryLost
 from explanation_service.stores.records import SearchFilters
 from explanation_service.telemetry.metrics import REGISTRY
-from tests.integration.toy_worker import eventually, toy_worker
+from tests.integration.toy_worker import INFO, eventually, toy_worker
 
 
 def now(seconds: float = 0.0) -> datetime:
@@ -148,7 +148,7 @@ async def test_writes_of_the_service_are_not_told(
 
 async def found(stores: Connections, template_id: str) -> str | None:
     """What the index says of a template."""
-    hits = await stores.index.search([1.0] * 8, None, SearchFilters(), 50)
+    hits = await stores.index.search([1.0] * INFO.dimension, None, SearchFilters(), 50)
     return next((one.text for one in hits.dense if one.template_id == template_id), None)
 
 

@@ -19,8 +19,8 @@ from explanation_service.stores.explanation_answers import (
     ExplanationAnswers,
     KeptAnswer,
 )
-from explanation_service.stores.patience import Patience
 from explanation_service.stores.redis import RedisClient, close, connect_redis
+from explanation_service.stores.time_limit import TimeLimit
 
 PATIENCE = 60.0
 ANSWER = KeptAnswer("Пиши «о».", "lite", "v1", False, "stamp", 1.5)
@@ -82,8 +82,8 @@ async def test_a_failure_stands_for_a_while(redis: RedisClient, keys: AnswerKeys
 
 
 async def test_a_claim_lives_while_its_holder_does(redis: RedisClient, keys: AnswerKeys) -> None:
-    patience = Patience("redis", seconds=PATIENCE)
-    memory = AnswerMemory(ExplanationAnswers(redis, 100), 100, patience=patience)
+    time_limit = TimeLimit("redis", seconds=PATIENCE)
+    memory = AnswerMemory(ExplanationAnswers(redis, 100), 100, time_limit=time_limit)
     loop = asyncio.get_running_loop()
     assert await memory.claim(keys, "holder")
     ends_at = loop.time() + FLIGHT_SECONDS

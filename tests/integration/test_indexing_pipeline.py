@@ -100,6 +100,9 @@ class Bench:
     async def in_step(self) -> bool:
         """Whether the index holds the published templates in their newest versions, and no more,
         and every entry is acknowledged."""
+        # First what costs nothing: comparing all of it takes the cores from the worker.
+        if not await self._all_acknowledged():
+            return False
         stored = [one async for one in self.stores.repository.iterate_all()]
         wanted = {
             one.id: one.version
@@ -110,13 +113,16 @@ class Bench:
             found = await self.stores.index.indexed_state([one.id for one in stored])
         except CollectionMissing:
             return False
-        status = await self.stores.stream.status()
         return (
             {key: state.version for key, state in found.items()} == wanted
             and all(state.exact for state in found.values())
             and sum(state.chunks for state in found.values()) == await self.stores.index.count()
-            and status.pending == status.lag == 0
+            and await self._all_acknowledged()
         )
+
+    async def _all_acknowledged(self) -> bool:
+        status = await self.stores.stream.status()
+        return status.pending == status.lag == 0
 
 
 @pytest.fixture
@@ -435,7 +441,7 @@ def mixed(number: int) -> TemplateDraft:
 async def test_kill_9_in_the_middle_loses_and_doubles_nothing(
     bench: Bench, model_directory: Path, tmp_path: Path
 ) -> None:
-    for number in range(150):
+    for number in range(100):
         await bench.rule_book.put(f"t{number}", mixed(number))
 
     async def half_way() -> bool:

@@ -19,10 +19,10 @@ from explanation_service.indexing.connections import Connections, connect
 from explanation_service.reconciliation.findings import Kind
 from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.settings import Settings
-from explanation_service.stores import vector_scan
+from explanation_service.stores import vector_pages
 from explanation_service.stores.dead_letters import DeadLetters
 from explanation_service.stores.embedding_channel import QueryEmbeddingClient, QueryEmbeddingServer
-from explanation_service.stores.vector_points import point_id
+from explanation_service.stores.vector_layout import point_id
 from tests.integration.toy_worker import INFO, eventually, toy_worker
 
 LONG = " ".join(f"Предложение номер {n} об одном и том же." for n in range(60))
@@ -125,7 +125,7 @@ async def _copy(stores: Connections, source: tuple[str, int], target: tuple[str,
     client, alias = stores.index._client, stores.index.alias
     (point,) = await client.retrieve(alias, [point_id(*source)], with_payload=True)
     payload = {**(point.payload or {}), "template_id": target[0], "chunk_index": target[1]}
-    vector = {"dense": [1.0] + [0.0] * 7}
+    vector = {"dense": [1.0] + [0.0] * (INFO.dimension - 1)}
     copy = models.PointStruct(id=point_id(*target), vector=vector, payload=payload)
     await client.upsert(alias, [copy], wait=True)
 
@@ -193,7 +193,7 @@ async def test_before_the_first_worker_only_versions_are_compared(
 async def test_a_template_in_several_pages_is_whole(
     settings: Settings, stores: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_scan, "POINTS_PER_PAGE", 3)
+    monkeypatch.setattr(vector_pages, "POINTS_PER_PAGE", 3)
     await fill(stores)
     async with toy_worker(settings):
         await indexed(stores)

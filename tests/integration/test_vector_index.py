@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ from explanation_service.stores.records import (
     SparseVector,
 )
 from explanation_service.stores.vector_index import VectorIndex, connect_vector_index
-from explanation_service.stores.vector_layout import filter_json, sparse_json, to_passage
+from explanation_service.stores.vector_layout import filter_json, point_id, sparse_json, to_passage
 from explanation_service.stores.vector_search import LaneHits
 
 MODEL = EmbeddingModelInfo("test-model", "r1", 4, 128)
@@ -211,6 +212,35 @@ async def test_the_state_tells_of_halves_and_strays(index: VectorIndex) -> None:
         "lone": IndexedState(1, "", 0, complete=False, exact=False),
         "gap": IndexedState(1, "h1", 3, complete=False, exact=False),
     }
+
+
+async def test_points_that_are_none_of_ours_are_told_and_go(index: VectorIndex) -> None:
+    """Copies under other ids, and points that say too little, as somebody makes them by hand."""
+    chunks = [point("a", chunk, of=2, version=3) for chunk in range(2)]
+    await index.upsert([*chunks, point("b", version=3)])
+    whole = IndexedState(3, "h3", 2)
+    vector = {"dense": [1.0, 0.0, 0.0, 0.0]}
+    said = {"template_id": "a", "chunk_index": 1, "chunks_total": 2}
+    strays = [
+        models.PointStruct(
+            id=7, vector=vector, payload={**said, "version": 2, "content_hash": "h3"}
+        ),
+        models.PointStruct(id=8, vector=vector, payload={"template_id": "a"}),
+    ]
+    await index._client.upsert(index.alias, strays, wait=True)
+    assert await index.indexed_state(["a"]) == {"a": replace(whole, exact=False)}
+    await index.trim("a", 2, up_to=3)
+    assert await index.indexed_state(["a"]) == {"a": whole}
+
+    await index._client.delete_payload(index.alias, ["version"], [point_id("a", 1)], wait=True)
+    state = (await index.indexed_state(["a"]))["a"]
+    assert state == replace(whole, complete=False, exact=False)
+    await index.upsert(chunks)
+    assert await index.indexed_state(["a"]) == {"a": whole}
+
+    await index._client.upsert(index.alias, strays, wait=True)
+    await index.delete(["a"], {"a": 3})
+    assert await index.count() == 1
 
 
 async def test_the_state_of_more_chunks_than_one_request_takes(index: VectorIndex) -> None:

@@ -17,7 +17,7 @@ from explanation_service.indexing.reader import Reader
 from explanation_service.indexing.worker import Worker
 from explanation_service.settings import Settings
 from explanation_service.standalone.ports import free_ports
-from tests.integration.toy_models import ToyEncoder
+from tests.integration.toy_encoder import ToyEncoder
 
 PATIENCE = 60.0
 
@@ -28,7 +28,7 @@ async def running(settings: Settings, role: str = "all") -> AsyncIterator[httpx.
     changed = {"worker_host": "127.0.0.1", "worker_port": port, "worker_role": role}
     stop = asyncio.Event()
     task = asyncio.create_task(
-        Worker(settings.model_copy(update=changed), stop, ToyEncoder("r1")).run()
+        Worker(settings.model_copy(update=changed), stop, ToyEncoder()).run()
     )
     url = f"http://127.0.0.1:{port}"
     try:

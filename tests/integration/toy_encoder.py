@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,23 +13,42 @@ import numpy as np
 from explanation_service.stores.records import EmbeddingModelInfo
 
 POISON = "ЯД"
+MAX_TOKENS = 64
+DIMENSION = 64
 
 
 class ToyEncoder:
-    """A token is a word, its vector a hash of its words; a text with POISON fails."""
+    """A token is a word, and a vector counts the words in some drawers; `noise` draws it by lot,
+    so that a question and its answer have nothing in common.
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.info = EmbeddingModelInfo("toy", "r1", 8, 64)
-        self.seconds = seconds
+    Each text that is embedded as a passage takes `seconds`, is counted in `texts` and leaves a line
+    in `journal`; one with the word `poison` fails.
+    """
+
+    def __init__(
+        self,
+        revision: str = "r1",
+        *,
+        noise: bool = False,
+        seconds: float = 0.0,
+        journal: Path | None = None,
+        poison: str = POISON,
+    ) -> None:
+        self.info = EmbeddingModelInfo(f"toy {revision}", revision, DIMENSION, MAX_TOKENS)
+        self._noise = noise
+        self._seconds = seconds
+        self._journal = journal
+        self._poison = self._id(poison)
         self.texts = 0
 
     def passage_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[1, *(self._id(word) for word in text.split())][:64] for text in texts]
+        return [[1, *map(self._id, text.split())][:MAX_TOKENS] for text in texts]
 
-    query_ids = passage_ids
+    def query_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[0, *map(self._id, text.split())][:MAX_TOKENS] for text in texts]
 
     def _id(self, word: str) -> int:
-        return 666 if word == POISON else 2 + sum(map(ord, word)) % 500
+        return 2 + zlib.crc32(word.strip(".,").lower().encode()) % 100_000
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         spans, at = [], 0
@@ -40,12 +61,24 @@ class ToyEncoder:
     def embed(
         self, ids: Sequence[Sequence[int]], between_layers: Callable[[], None] | None = None
     ) -> Any:
-        if any(666 in row for row in ids):
+        passages = [row for row in ids if row[0] == 1]
+        if any(self._poison in row for row in ids):
             raise RuntimeError("poison")
-        self.texts += len(ids)
-        time.sleep(self.seconds * len(ids))
-        vectors = np.zeros((len(ids), 8), dtype=np.float32)
-        for at, row in enumerate(ids):
-            for token in row:
-                vectors[at, token % 8] += 1
+        self.texts += len(passages)
+        time.sleep(self._seconds * len(passages))
+        if between_layers is not None:
+            between_layers()
+        if self._journal is not None and passages:
+            with self._journal.open("a") as journal:
+                journal.write("text\n" * len(passages))
+        vectors = np.stack([self._vector(row) for row in ids])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def _vector(self, row: Sequence[int]) -> Any:
+        if self._noise:
+            draw = np.random.default_rng(zlib.crc32(repr(row).encode()))
+            return draw.standard_normal(DIMENSION).astype(np.float32)
+        vector = np.full(DIMENSION, 1e-3, dtype=np.float32)
+        for token in row[1:]:
+            vector[token % DIMENSION] += 1
+        return vector

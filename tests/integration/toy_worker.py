@@ -11,50 +11,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from explanation_service.indexing.worker import Worker
 from explanation_service.settings import Settings, load_settings
 from explanation_service.standalone.ports import free_ports
-from explanation_service.standalone.program import python_environment
+from explanation_service.standalone.program import python_environment, python_module
 from explanation_service.stores import change_polling
-from explanation_service.stores.records import EmbeddingModelInfo
+from tests.integration.toy_encoder import ToyEncoder
 
-INFO = EmbeddingModelInfo("toy", "r1", 8, 64)
+INFO = ToyEncoder().info
 # Nobody knows how busy the machine is; only a failure waits so long.
 PATIENCE = 90.0
-
-
-class ToyEncoder:
-    """A token is a word, its vector a hash of its words."""
-
-    info = INFO
-
-    def passage_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[1, *(2 + sum(map(ord, word)) % 500 for word in text.split())] for text in texts]
-
-    query_ids = passage_ids
-
-    def token_spans(self, text: str) -> list[tuple[int, int]]:
-        spans, at = [], 0
-        for word in text.split():
-            start = text.index(word, at)
-            at = start + len(word)
-            spans.append((start, at))
-        return spans
-
-    def embed(
-        self, ids: Sequence[Sequence[int]], between_layers: Callable[[], None] | None = None
-    ) -> Any:
-        vectors = np.zeros((len(ids), 8), dtype=np.float32)
-        for at, row in enumerate(ids):
-            for token in row:
-                vectors[at, token % 8] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
@@ -118,7 +87,7 @@ def toy_process(
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, __file__, str(lease)], env=environment, stdout=output, stderr=output
+            python_module(__name__, str(lease)), env=environment, stdout=output, stderr=output
         )
         try:
             yield process

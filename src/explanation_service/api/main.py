@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 
+from explanation_service.api.worker_in_process import limit_heaps
 from explanation_service.settings import Settings, SettingsError, load_settings
 from explanation_service.telemetry.logging import configure_logging
 from explanation_service.telemetry.tracing import tracing
@@ -28,6 +29,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT. Nothing goes to stdout."""
     try:
         settings = load_settings()
+        limit_heaps(settings)
         configure_logging(settings.log_level, "api")
         listener = _listen(settings)
         with tracing("api"):

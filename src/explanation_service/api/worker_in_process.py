@@ -17,6 +17,7 @@ log = get_logger(__name__)
 # By name, so that nothing of the worker is in this process, nor in the API's image, unless asked
 # for.
 _WORKER = "explanation_service.indexing.main"
+_HEAP = "explanation_service.indexing.heap"
 _NEEDED = ("explanation_service.indexing",)
 # What the other backends need they say themselves: indexing.backends.
 _NEEDED_BY_TORCH = ("sentence_transformers", "torch")
@@ -41,6 +42,13 @@ def check_worker_can_run(settings: Settings) -> None:
             "START_EMBEDDING_WORKER must be false where the worker's distribution is not "
             f"installed ({missing[0]} is missing)."
         )
+
+
+def limit_heaps(settings: Settings) -> None:
+    """For the worker to come, when the settings ask for it and it is there; to be called before
+    there are other threads."""
+    if settings.start_embedding_worker and importlib.util.find_spec(_NEEDED[0]) is not None:
+        importlib.import_module(_HEAP).limit_heaps()
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from explanation_service.stores.explanation_answers import (
     AnswersSeen,
     KeptAnswer,
 )
-from explanation_service.stores.patience import Patience
+from explanation_service.stores.time_limit import TimeLimit
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -67,12 +67,12 @@ class AnswerMemory:
         store: AnswerStore,
         fresh_seconds: float,
         *,
-        patience: Patience | None = None,
+        time_limit: TimeLimit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._fresh_seconds = fresh_seconds
-        self._patience = patience or Patience("redis")
+        self._time_limit = time_limit or TimeLimit("redis")
         self._clock = clock
 
     async def recall(self, keys: AnswerKeys) -> Remembered:
@@ -134,7 +134,7 @@ class AnswerMemory:
 
     async def _asked(self, question: Callable[[], Awaitable[T]], otherwise: T) -> T:
         try:
-            return await self._patience.ask(question)
+            return await self._time_limit.ask(question)
         except StoreError as error:
             log.debug("answered without the kept answers", why=str(error))
             return otherwise

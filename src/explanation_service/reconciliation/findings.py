@@ -10,7 +10,7 @@ from uuid import uuid4
 from explanation_service.content.events import ContentEvent
 from explanation_service.content.template import is_template_id
 from explanation_service.stores.mongodb import StoredTemplate
-from explanation_service.stores.records import IndexedPassages
+from explanation_service.stores.records import IndexedState
 
 
 class Kind(Enum):
@@ -23,7 +23,7 @@ class Kind(Enum):
     ORPHANED = "orphaned"
     """In the index, and not published: a draft, deleted, removed, or no template any more."""
     INCOMPLETE = "incomplete"
-    """Some of its passages are missing, or left over from an older text."""
+    """Some of its passages are missing, left over from an older text, or no passages of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +50,22 @@ class Finding:
 
 
 def compare(
-    stored: StoredTemplate, passages: IndexedPassages | None, wanted_hash: str | None
+    stored: StoredTemplate, state: IndexedState | None, wanted_hash: str | None
 ) -> Finding | None:
-    """What is wrong between a document and its passages; None where they agree.
+    """What is wrong between a document and what the index holds of it; None where they agree.
 
     `wanted_hash` is what a worker would note as its content hash now; None where that cannot be
     told, then versions are compared alone.
     """
     if not stored.searchable:
-        return None if passages is None else orphan(stored.id, stored)
-    if passages is None:
+        return None if state is None else orphan(stored.id, stored)
+    if state is None:
         return Finding(Kind.MISSING, stored.id, stored)
-    first = passages.first
-    if first is not None:
-        other_text = wanted_hash is not None and first.content_hash != wanted_hash
-        if other_text or first.version != stored.version:
-            return Finding(Kind.STALE, stored.id, stored)
-    return None if passages.whole else Finding(Kind.INCOMPLETE, stored.id, stored)
+    # The hash is the first chunk's, where there is one; the version that of all only if all agree.
+    other_text = wanted_hash is not None and state.content_hash not in ("", wanted_hash)
+    if other_text or (state.exact and state.version != stored.version):
+        return Finding(Kind.STALE, stored.id, stored)
+    return None if state.exact else Finding(Kind.INCOMPLETE, stored.id, stored)
 
 
 def orphan(template_id: str, stored: StoredTemplate | None = None) -> Finding:

@@ -15,7 +15,7 @@ from explanation_service.reconciliation.findings import Finding, compare, orphan
 from explanation_service.reconciliation.report import Report
 from explanation_service.stores.event_stream import EventStream
 from explanation_service.stores.mongodb import StoredTemplate, TemplateRepository
-from explanation_service.stores.records import IndexedPassages
+from explanation_service.stores.records import IndexedState
 from explanation_service.stores.vector_scan import VectorScan
 
 # Documents a page; at most 100,000 characters each, 2,000 as a rule.
@@ -124,21 +124,21 @@ class Reconciler:
             yield page
 
     async def _differing(self, page: Sequence[StoredTemplate]) -> list[Finding]:
-        passages = await self._index.passages_of([stored.id for stored in page])
-        findings = await asyncio.to_thread(self._compare, page, passages)
+        states = await self._index.indexed_state([stored.id for stored in page])
+        findings = await asyncio.to_thread(self._compare, page, states)
         if not findings or self._settle is None:
             return findings
         await self._settle()
         ids = [finding.template_id for finding in findings]
         again = await self._repository.get_many(ids)
-        passages = await self._index.passages_of(ids)
-        return await asyncio.to_thread(self._compare, again.values(), passages)
+        states = await self._index.indexed_state(ids)
+        return await asyncio.to_thread(self._compare, again.values(), states)
 
     def _compare(
-        self, page: Iterable[StoredTemplate], passages: dict[str, IndexedPassages]
+        self, page: Iterable[StoredTemplate], states: dict[str, IndexedState]
     ) -> list[Finding]:
         # In a thread: a page of long texts takes 0.1 s to hash, and queries must not wait for it.
-        found = (compare(one, passages.get(one.id), self._wanted_hash(one)) for one in page)
+        found = (compare(one, states.get(one.id), self._wanted_hash(one)) for one in page)
         return [finding for finding in found if finding is not None]
 
     def _wanted_hash(self, stored: StoredTemplate) -> str | None:
@@ -151,7 +151,7 @@ class Reconciler:
         if not orphans or self._settle is None:
             return orphans
         await self._settle()
-        still_there = set(await self._index.passages_of(sorted(orphans)))
+        still_there = set(await self._index.indexed_state(sorted(orphans)))
         return still_there - await self._repository.existing_ids(sorted(still_there))
 
     async def _rest(self, page_began: float) -> float:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from redis.asyncio.lock import Lock
-from redis.exceptions import LockError
+from uuid import uuid4
 
 from explanation_service.stores.errors import LeaseLost
+from explanation_service.stores.lease import Lease
 from explanation_service.stores.redis import RedisClient, translated_errors
 
-# The token of the lease fences: a leader that slept past its lease must not overwrite what its
-# successor noted. KEYS: lease, notes; ARGV: token, field, value...
+# The holder's name fences: a leader that slept past its lease must not overwrite what its successor
+# noted. KEYS: lease, notes; ARGV: holder, field, value...
 _NOTE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
@@ -31,29 +29,28 @@ class LeaderLease:
 
     def __init__(self, redis: RedisClient, name: str, ttl: float) -> None:
         self._redis = redis
+        self._key = f"{name}:leader"
         self._notes = f"{name}:notes"
         self._note = redis.register_script(_NOTE)
-        self._lock = Lock(redis, f"{name}:leader", timeout=ttl, thread_local=False)
+        self._held: Lease | None = None
         self.ttl = ttl
 
     async def acquire(self) -> bool:
-        """Take the lease where nobody has it; each time with another token."""
-        with translated_errors():
-            return bool(await self._lock.acquire(blocking=False))
+        """Take the lease where nobody has it; each time under another name."""
+        lease = Lease(self._redis, self._key, uuid4().hex, self.ttl)
+        taken = await lease.take()
+        if taken:
+            self._held = lease
+        return taken
 
     async def renew(self) -> bool:
         """Hold it for another TTL; False when it is ours no more."""
-        with translated_errors():
-            try:
-                await self._lock.reacquire()
-            except LockError:
-                return False
-        return True
+        return self._held is not None and await self._held.renew()
 
     async def release(self) -> None:
         """Let the others have it at once; nothing happens when it is ours no more."""
-        with translated_errors(), suppress(LockError):
-            await self._lock.release()
+        if self._held is not None:
+            await self._held.release()
 
     async def notes(self) -> dict[str, str]:
         """What leaders noted."""
@@ -63,8 +60,8 @@ class LeaderLease:
     async def note(self, **fields: str) -> None:
         """Note something for this leader and its successors; raises LeaseLost."""
         flat = [text for pair in fields.items() for text in pair]
-        keys = [str(self._lock.name), self._notes]
+        holder = "" if self._held is None else self._held.holder
         with translated_errors():
-            kept = await self._note(keys=keys, args=[self._lock.local.token or "", *flat])
+            kept = await self._note(keys=[self._key, self._notes], args=[holder, *flat])
         if not kept:
             raise LeaseLost("another worker leads now")

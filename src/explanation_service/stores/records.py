@@ -70,9 +70,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class IndexedState:
-    """What the index holds of a template, over all of its chunks.
+    """What the index holds of a template, over all of its points.
 
-    `version` is the highest that any chunk bears; `content_hash` and `chunks` are what chunk 0
+    `version` is the highest that any of them bears; `content_hash` and `chunks` are what chunk 0
     says ("" and 0 where it is missing).
     """
 
@@ -82,7 +82,7 @@ class IndexedState:
     complete: bool = True
     """Every chunk from 0 to `chunks` - 1 is there with this hash and this number of chunks."""
     exact: bool = True
-    """Complete, all in one version, and no chunk beyond."""
+    """Complete, all in one version, and nothing besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +98,6 @@ class LabelChange:
     topic: str | None
     exam: str | None
     tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedPassages:
-    """What the index holds of a template, read from all of its passages.
-
-    `first` is None where chunk 0 is missing. `whole`: as many chunks as the first one says, none
-    left out, all of one content and version.
-    """
-
-    first: IndexedState | None
-    count: int
-    whole: bool
 
 
 @dataclass(frozen=True, slots=True)

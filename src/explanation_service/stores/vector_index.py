@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 
 from explanation_service.settings import Settings
-from explanation_service.stores import vector_points as points_of
 from explanation_service.stores import vector_writes
 from explanation_service.stores.collection_names import collection_for, is_of_model
 from explanation_service.stores.errors import IndexMoved, ModelMismatch
@@ -22,11 +20,9 @@ from explanation_service.stores.records import (
 )
 from explanation_service.stores.vector_collection import create_collection
 from explanation_service.stores.vector_search import VectorSearch
+from explanation_service.stores.vector_states import read_states
 
 __all__ = ["VectorIndex", "connect_vector_index"]
-
-# Chunks a request: about 200 bytes each; 32 templates of one group have some 100.
-_STATES_PER_REQUEST = 1000
 
 
 class VectorIndex(VectorSearch):
@@ -91,23 +87,7 @@ class VectorIndex(VectorSearch):
 
     async def indexed_state(self, template_ids: Sequence[str]) -> dict[str, IndexedState]:
         """What the index holds of these templates; those it does not know are left out."""
-        if not template_ids:
-            return {}
-        condition = points_of.of_templates(list(dict.fromkeys(template_ids)))
-        payloads: list[Any] = []
-        offset: Any = None
-        while True:
-            with translated_errors(self._collection):
-                records, offset = await self._client.scroll(
-                    self._collection,
-                    scroll_filter=condition,
-                    limit=_STATES_PER_REQUEST,
-                    offset=offset,
-                    with_payload=points_of.STATE_FIELDS,
-                )
-            payloads += [record.payload for record in records if record.payload]
-            if offset is None:
-                return points_of.to_states(payloads)
+        return await read_states(self._rest, self._collection, template_ids)
 
     async def upsert(
         self, points: Sequence[PassagePoint], up_to: Mapping[str, int] | None = None
@@ -118,8 +98,8 @@ class VectorIndex(VectorSearch):
             await self._update(operations)
 
     async def trim(self, template_id: str, keep_chunks: int, up_to: int | None = None) -> None:
-        """Delete the chunks from number `keep_chunks` on, left from a longer version; those in a
-        version above `up_to` stay."""
+        """Delete what is there of a template besides its first `keep_chunks` chunks: left from a
+        longer version, or not ours; what is in a version above `up_to` stays."""
         await self._update([vector_writes.trim(template_id, keep_chunks, up_to)])
 
     async def relabel(self, changes: Sequence[LabelChange]) -> None:

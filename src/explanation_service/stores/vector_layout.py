@@ -1,5 +1,5 @@
-"""How a passage lies in Qdrant, as far as a search must know: the names of its vectors, the fields
-of its payload, and the conditions on them, in the JSON of the REST interface.
+"""How a passage lies in Qdrant, as far as reading must know: its id, the names of its vectors, the
+fields of its payload, and the conditions on them, in the JSON of the REST interface.
 
 Writing has the rest (`stores.vector_points`).
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID, uuid5
 
 from explanation_service.stores.records import Passage, SearchFilters, SparseVector
+
+# Fixed for ever: another one would leave every old point in place beside its successor.
+NAMESPACE = UUID("6f2b6c1e-5d0a-4d55-9a70-3c1f6b0e8a41")
 
 DENSE = "dense"
 LEXICAL = "lexical"
@@ -24,6 +28,11 @@ PASSAGE_FIELDS = (
     "exam",
     "tags",
 )
+
+
+def point_id(template_id: str, chunk_index: int) -> str:
+    """The id of a chunk's point, the same at every writing."""
+    return str(uuid5(NAMESPACE, f"{template_id}:{chunk_index}"))
 
 
 def sparse_json(vector: SparseVector) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def _guarded(
         models.UpsertOperation(
             upsert=models.PointsList(
                 points=of_limit,
-                update_filter=models.Filter(must=[points_of.no_newer_than(limit)]),
+                update_filter=models.Filter(must_not=[points_of.newer_than(limit)]),
             )
         )
         for limit, of_limit in by_limit.items()
@@ -62,7 +62,7 @@ def removals(template_ids: Sequence[str], up_to: Mapping[str, int]) -> list[mode
 
 
 def trim(template_id: str, keep_chunks: int, up_to: int | None) -> models.DeleteOperation:
-    """The removal of the chunks from number `keep_chunks` on."""
+    """The removal of all points of a template but its first `keep_chunks` chunks."""
     return _removal(points_of.of_templates([template_id], keep_chunks, up_to))
 
 

@@ -4,7 +4,7 @@ every call."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -35,7 +35,9 @@ from explanation_service.stores.records import (
     PassagePoint,
 )
 from explanation_service.stores.suspicion import together
-from explanation_service.stores.vector_points import STATE_FIELDS, to_states
+from explanation_service.stores.vector_layout import point_id
+from explanation_service.stores.vector_pages import Point
+from explanation_service.stores.vector_states import STATE_FIELDS, to_states
 
 INFO = EmbeddingModelInfo("toy", "r1", 2, 64, "query: ", "passage: ")
 
@@ -129,10 +131,23 @@ class Repository:
         await self._steps.pause()
         return found
 
+    async def iterate_all(self, batch: int) -> AsyncIterator[StoredTemplate]:
+        await self._steps.pause()
+        for template_id in sorted(self.stored):
+            if template_id in self.stored:
+                yield self.stored[template_id]
+        await self._steps.pause()
+
+    async def existing_ids(self, template_ids: Sequence[str]) -> set[str]:
+        await self._steps.pause()
+        found = {one for one in template_ids if one in self.stored}
+        await self._steps.pause()
+        return found
+
 
 class Index:
     """Guards as Qdrant does: what is there is replaced by no lower version, what is not is
-    inserted."""
+    inserted. A point lies in the place that its id says, whatever its payload says."""
 
     def __init__(self, steps: Steps, points_per_request: int = 2) -> None:
         self.points: dict[tuple[str, int], PassagePoint] = {}
@@ -143,12 +158,22 @@ class Index:
 
     async def indexed_state(self, template_ids: Sequence[str]) -> dict[str, IndexedState]:
         await self._steps.pause()
-        wanted = [one for one in self.points.values() if one.template_id in template_ids]
         states = to_states(
-            {name: getattr(point, name) for name in STATE_FIELDS} for point in wanted
+            Point(point_id(*place), {name: getattr(point, name) for name in STATE_FIELDS})
+            for place, point in self.points.items()
+            if point.template_id in template_ids
         )
         await self._steps.pause()
         return states
+
+    async def holds_model(self, revision: str) -> bool:
+        return revision == INFO.revision
+
+    async def template_ids(self) -> AsyncIterator[tuple[set[str], int]]:
+        await self._steps.pause()
+        ids = {point.template_id for point in self.points.values()}
+        await self._steps.pause()
+        yield ids, len(self.points)
 
     async def upsert(
         self, points: Sequence[PassagePoint], up_to: Mapping[str, int] | None = None
@@ -161,7 +186,7 @@ class Index:
             for point in ordered[start : start + self._points_per_request]:
                 there = self.points.get((point.template_id, point.chunk_index))
                 limit = (up_to or {}).get(point.template_id, point.version)
-                if there is None or there.version <= limit:
+                if there is None or not _newer(there, limit):
                     self.points[point.template_id, point.chunk_index] = point
                 self.upserts += 1
         await self._steps.pause()
@@ -178,7 +203,7 @@ class Index:
                 if (
                     point.template_id == change.template_id
                     and point.content_hash == change.found_hash
-                    and point.version <= change.up_to
+                    and not _newer(point, change.up_to)
                 ):
                     self.points[key] = replace(
                         point,
@@ -200,8 +225,11 @@ class Index:
 
     def _drop(self, template_id: str, keep_chunks: int, up_to: int | None) -> None:
         for key, point in list(self.points.items()):
-            older = up_to is None or point.version <= up_to
-            if key[0] == template_id and key[1] >= keep_chunks and older:
+            goes = point.template_id == template_id and not (
+                key in [(template_id, index) for index in range(keep_chunks)]
+                or (up_to is not None and _newer(point, up_to))
+            )
+            if goes:
                 del self.points[key]
 
     def texts(self) -> dict[str, str]:
@@ -211,6 +239,11 @@ class Index:
             point = self.points[key]
             found.setdefault(key[0], []).append(f"{point.version}:{point.text}")
         return {template_id: "|".join(parts) for template_id, parts in found.items()}
+
+
+def _newer(point: PassagePoint, version: int) -> bool:
+    """As Qdrant compares: a point that says nothing of its version is not newer."""
+    return isinstance(point.version, int) and point.version > version
 
 
 @dataclass
@@ -271,6 +304,9 @@ class Stream:
         self.add(event)
         await self._steps.pause()
         return f"{self.count}-0"
+
+    async def append_many(self, events: Sequence[ContentEvent]) -> list[str]:
+        return [await self.append(event) for event in events]
 
     async def read_new(self, consumer: str, count: int, block_ms: int) -> list[Delivery]:
         await self._need_group()

@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +34,8 @@ from explanation_service.indexing.in_hand import Work
 from explanation_service.indexing.intake import MAX_DELIVERIES
 from explanation_service.indexing.leases import Leases
 from explanation_service.indexing.reader import Reader
+from explanation_service.indexing.replay import replay_differences
+from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.stores.mongodb import StoredTemplate
 
 HISTORIES = int(os.environ.get("WORKER_HISTORIES", "100"))
@@ -154,6 +155,7 @@ class Histories(RuleBasedStateMachine):
         self.poisoned: set[str] = set()
         self.set_back: set[str] = set()
         self.needs_reconcile = False
+        self.restoring = 0
         self.only_crashes = True
         self.idle = 0
         self.seen: dict[tuple[str, int], int] = {}
@@ -226,10 +228,24 @@ class Histories(RuleBasedStateMachine):
     def reconcile(self) -> None:
         self._reconcile()
 
-    @precondition(lambda self: not self.only_crashes)
     @rule()
-    def lose_stream(self) -> None:
-        """Redis came back empty: what was published is gone, what was not is still in MongoDB."""
+    def sweep(self) -> None:
+        """All that waits in the outbox is published, and will not come again."""
+        for event in self.outbox:
+            self.stream.add(event)
+        self.outbox.clear()
+
+    @precondition(lambda self: not self.only_crashes)
+    @rule(swept=st.booleans())
+    def lose_stream(self, swept: bool) -> None:
+        """Redis came back empty: what was published is gone, what was not is still in MongoDB.
+
+        Again while a worker restores it: the events that it has just appended are gone, too, and
+        it cannot tell. Then the next reconciliation finds what is missing.
+        """
+        if swept:
+            self.sweep()
+        self.needs_reconcile |= self.restoring > 0
         self.stream.lose()
 
     # --- the workers -----------------------------------------------------------------------------
@@ -410,9 +426,7 @@ class Histories(RuleBasedStateMachine):
             entry.stale = True
 
     def _come_to_rest(self) -> None:
-        for event in self.outbox:
-            self.stream.add(event)
-        self.outbox.clear()
+        self.sweep()
         for _ in range(3000):
             if not self.workers:
                 self.start(forgetful=False)
@@ -433,28 +447,19 @@ class Histories(RuleBasedStateMachine):
                 entry.stale = True
 
     def _reconcile(self) -> None:
-        """What the reconciler does: compare, and append an event for whatever differs."""
-        self._in_loop(self._append_differences())
+        self._in_loop(replay_differences(self._reconciler()))
 
     async def _restore(self) -> None:
-        await self._append_differences()
-        self.stream.missing = False
+        self.restoring += 1
+        try:
+            await replay_differences(self._reconciler())
+            self.stream.missing = False
+        finally:
+            self.restoring -= 1
 
-    async def _append_differences(self) -> None:
-        ids = {*self.repository.stored, *(key[0] for key in self.index.points)}
-        stored = await self.repository.get_many(sorted(ids))
-        states = await self.index.indexed_state(sorted(ids))
-        for template_id in sorted(ids):
-            found = stored.get(template_id)
-            template = None if found is None else found.template
-            state = states.get(template_id)
-            if template is None or template.status == "draft":
-                same = state is None
-            else:
-                same = state is not None and state.exact and state.version == template.version
-            if not same:
-                unknown = StoredTemplate(template_id, None, 1, True, datetime.now(UTC))
-                self.stream.add((found or unknown).event())
+    def _reconciler(self) -> Reconciler:
+        revision = self.toys.info.revision
+        return Reconciler(self.repository, self.index, self.stream, revision, settle=None)
 
 
 def test_the_index_ends_as_the_rule_book_is(toys: SimpleNamespace) -> None:

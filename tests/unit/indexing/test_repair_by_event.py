@@ -11,8 +11,6 @@ import pytest
 
 from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.reconciliation.findings import Finding, Kind, compare, orphan
-from explanation_service.stores.records import IndexedPassages
-from explanation_service.stores.vector_scan import _STATE_FIELDS, _Tally
 
 BODY = " ".join(f"Слово {n} {'и так далее ' * 6}." for n in range(9))
 
@@ -30,26 +28,16 @@ async def bench(toys: SimpleNamespace) -> SimpleNamespace:
     return SimpleNamespace(repository=repository, index=index, stream=stream, life=life, toys=toys)
 
 
-def passages_of(index: Any, template_id: str) -> IndexedPassages | None:
-    """As VectorScan counts them."""
-    tally = None
-    for point in index.points.values():
-        if point.template_id == template_id:
-            tally = tally or _Tally()
-            tally.add({name: getattr(point, name) for name in (*_STATE_FIELDS, "chunk_index")})
-    return None if tally is None else tally.result()
-
-
-def found(bench: SimpleNamespace) -> Finding | None:
+async def found(bench: SimpleNamespace) -> Finding | None:
     """What the comparison says of the template."""
     stored = bench.repository.stored.get("a")
-    passages = passages_of(bench.index, "a")
+    state = (await bench.index.indexed_state(["a"])).get("a")
     if stored is None:
-        return None if passages is None else orphan("a")
+        return None if state is None else orphan("a")
     wanted = None
     if stored.template is not None:
         wanted = content_hash(stored.template, bench.toys.info.revision)
-    return compare(stored, passages, wanted)
+    return compare(stored, state, wanted)
 
 
 def change(bench: SimpleNamespace, number: int, **fields: Any) -> None:
@@ -63,6 +51,12 @@ def add_strays(bench: SimpleNamespace, **fields: Any) -> None:
     for number in (count, count + 1):
         last = bench.index.points["a", count - 1]
         bench.index.points["a", number] = replace(last, chunk_index=number, **fields)
+
+
+def misplace(bench: SimpleNamespace, number: int, **fields: Any) -> None:
+    """A copy of a chunk under an id that is no chunk's."""
+    copy = replace(bench.index.points["a", number], **fields)
+    bench.index.points["somewhere else", 0] = copy
 
 
 def older(bench: SimpleNamespace, **fields: Any) -> None:
@@ -85,6 +79,17 @@ DAMAGE: dict[str, tuple[Kind, Callable[[Any], object]]] = {
     "chunks too many": (Kind.INCOMPLETE, add_strays),
     "newer chunks too many": (Kind.INCOMPLETE, lambda b: add_strays(b, version=9)),
     "strays of another text": (Kind.INCOMPLETE, lambda b: add_strays(b, content_hash="0" * 32)),
+    "a second point of a chunk": (Kind.INCOMPLETE, lambda b: misplace(b, 1)),
+    "an older second point": (Kind.INCOMPLETE, lambda b: misplace(b, 1, version=0)),
+    "a newer second point": (Kind.INCOMPLETE, lambda b: misplace(b, 1, version=9)),
+    "a chunk in another's place": (Kind.INCOMPLETE, lambda b: change(b, 1, chunk_index=40)),
+    "one without a version": (Kind.INCOMPLETE, lambda b: change(b, 1, version=None)),
+    "first without a version": (Kind.INCOMPLETE, lambda b: change(b, 0, version=None)),
+    "one without a number": (Kind.INCOMPLETE, lambda b: change(b, 1, chunk_index=None)),
+    "one without a hash": (Kind.INCOMPLETE, lambda b: change(b, 1, content_hash=None)),
+    "one without a total": (Kind.INCOMPLETE, lambda b: change(b, 1, chunks_total=None)),
+    "none with a version": (Kind.INCOMPLETE, lambda b: older(b, version=None)),
+    "a stray without a version": (Kind.INCOMPLETE, lambda b: add_strays(b, version=None)),
     "now a draft": (Kind.ORPHANED, lambda b: b.repository.write("a", BODY, "draft")),
     "deleted": (Kind.ORPHANED, lambda b: b.repository.write("a", None)),
     "removed without a tombstone": (Kind.ORPHANED, lambda b: b.repository.stored.pop("a")),
@@ -94,7 +99,7 @@ DAMAGE: dict[str, tuple[Kind, Callable[[Any], object]]] = {
 @pytest.mark.parametrize(("kind", "damage"), DAMAGE.values(), ids=DAMAGE)
 async def test_one_event_mends_it(bench: Any, kind: Kind, damage: Callable[[Any], object]) -> None:
     damage(bench)
-    finding = found(bench)
+    finding = await found(bench)
     assert finding is not None
     assert finding.kind is kind
     event = finding.event()
@@ -103,8 +108,9 @@ async def test_one_event_mends_it(bench: Any, kind: Kind, damage: Callable[[Any]
     bench.stream.add(event)
     assert await bench.life.work(1)
 
-    assert found(bench) is None
+    assert await found(bench) is None
     assert not bench.stream.pending
     assert not bench.stream.failures
+    assert not bench.stream.dead
     if kind is Kind.ORPHANED:
         assert not bench.index.points

@@ -10,7 +10,7 @@ from explanation_service.indexing.replay import replay_differences, restore_grou
 from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.reconciliation.reconciler import Reconciler
 from explanation_service.stores.errors import StoreUnavailable
-from explanation_service.stores.records import IndexedPassages, IndexedState
+from explanation_service.stores.records import IndexedState
 
 
 class Stores:
@@ -27,8 +27,7 @@ class Stores:
             self._repository.write(name, body, status)
         same = self._repository.stored["same"].template
         self._held = {
-            name: IndexedPassages(IndexedState(1, content_hash(same, "r1"), 1), 1, True)
-            for name in ("same", "gone")
+            name: IndexedState(1, content_hash(same, "r1"), 1) for name in ("same", "gone")
         }
         self._repository.write("gone", None)
         self.done: list[Any] = []
@@ -45,7 +44,7 @@ class Stores:
     async def holds_model(self, revision: str) -> bool:
         return True
 
-    async def passages_of(self, ids: list[str]) -> dict[str, IndexedPassages]:
+    async def indexed_state(self, ids: list[str]) -> dict[str, IndexedState]:
         return self._held
 
     async def template_ids(self) -> AsyncIterator[tuple[set[str], int]]:

@@ -12,7 +12,7 @@ from explanation_service.content.events import ContentEvent
 from explanation_service.content.template import Template
 from explanation_service.reconciliation.content_hash import content_hash
 from explanation_service.stores.mongodb import StoredTemplate
-from explanation_service.stores.records import IndexedPassages, IndexedState
+from explanation_service.stores.records import IndexedState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ class Stores:
 
     def __init__(self) -> None:
         self.stored: dict[str, StoredTemplate] = {}
-        self.passages: dict[str, IndexedPassages] = {}
+        self.states: dict[str, IndexedState] = {}
         self.appended: list[ContentEvent] = []
         self.largest = 0
         self.page = 1000
@@ -39,8 +39,9 @@ class Stores:
         """Index the template as it is now."""
         template = self.stored[template_id].template
         assert template is not None
-        state = IndexedState(template.version, content_hash(template, "r1"), chunks)
-        self.passages[template_id] = IndexedPassages(state, chunks, whole)
+        self.states[template_id] = IndexedState(
+            template.version, content_hash(template, "r1"), chunks, whole, whole
+        )
 
     async def iterate_all(self, batch: int) -> AsyncIterator[StoredTemplate]:
         self.largest = max(self.largest, batch)
@@ -58,12 +59,12 @@ class Stores:
     async def holds_model(self, revision: str) -> bool:
         return revision == self.model
 
-    async def passages_of(self, ids: Sequence[str]) -> dict[str, IndexedPassages]:
+    async def indexed_state(self, ids: Sequence[str]) -> dict[str, IndexedState]:
         self.largest = max(self.largest, len(ids))
-        return {one: self.passages[one] for one in ids if one in self.passages}
+        return {one: self.states[one] for one in ids if one in self.states}
 
     async def template_ids(self) -> AsyncIterator[tuple[set[str], int]]:
-        rows = [one for one, held in self.passages.items() for _ in range(held.count)]
+        rows = [one for one, held in self.states.items() for _ in range(held.chunks)]
         # As in Qdrant, where the order is that of hashes: not all chunks of one lie together.
         rows = rows[::2] + rows[1::2]
         for start in range(0, len(rows), self.page):

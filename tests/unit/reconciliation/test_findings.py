@@ -8,7 +8,7 @@ import pytest
 from explanation_service.content.template import Template
 from explanation_service.reconciliation.findings import Kind, compare, orphan
 from explanation_service.stores.mongodb import StoredTemplate
-from explanation_service.stores.records import IndexedPassages, IndexedState
+from explanation_service.stores.records import IndexedState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -18,17 +18,17 @@ def stored(version: int = 2, **fields: Any) -> StoredTemplate:
     return StoredTemplate("x", template, version, False, NOW)
 
 
-def held(version: int = 2, text: str = "h", whole: bool = True) -> IndexedPassages:
-    return IndexedPassages(IndexedState(version, text, 3), 3, whole)
+def held(version: int = 2, text: str = "h", whole: bool = True) -> IndexedState:
+    return IndexedState(version, text, 3, whole, whole)
 
 
 TOMBSTONE = StoredTemplate("x", None, 3, True, NOW)
 BROKEN = StoredTemplate("x", None, 3, False, NOW, "body: missing")
-NO_FIRST = IndexedPassages(None, 2, False)
+NO_FIRST = IndexedState(2, "", 0, complete=False, exact=False)
 
 
 @pytest.mark.parametrize(
-    ("document", "passages", "wanted", "kind"),
+    ("document", "state", "wanted", "kind"),
     [
         (stored(), held(), "h", None),
         (stored(), None, "h", Kind.MISSING),
@@ -37,6 +37,9 @@ NO_FIRST = IndexedPassages(None, 2, False)
         (stored(), held(version=1), "h", Kind.STALE),
         (stored(), held(version=9), None, Kind.STALE),
         (stored(), held(whole=False), "h", Kind.INCOMPLETE),
+        (stored(), held(text="old", whole=False), "h", Kind.STALE),
+        # The highest version may be that of what is there besides.
+        (stored(), held(version=9, whole=False), "h", Kind.INCOMPLETE),
         (stored(), NO_FIRST, "h", Kind.INCOMPLETE),
         (stored(status="draft"), held(), "h", Kind.ORPHANED),
         (stored(status="draft"), None, "h", None),
@@ -46,13 +49,13 @@ NO_FIRST = IndexedPassages(None, 2, False)
         (BROKEN, None, None, None),
     ],
 )
-def test_what_is_wrong(document: Any, passages: Any, wanted: Any, kind: Kind | None) -> None:
-    finding = compare(document, passages, wanted)
+def test_what_is_wrong(document: Any, state: Any, wanted: Any, kind: Kind | None) -> None:
+    finding = compare(document, state, wanted)
     assert (None if finding is None else finding.kind) is kind
 
 
 @pytest.mark.parametrize(
-    ("document", "passages", "op"),
+    ("document", "state", "op"),
     [
         (stored(), None, "upsert"),
         (stored(), held(text="old"), "upsert"),
@@ -62,8 +65,8 @@ def test_what_is_wrong(document: Any, passages: Any, wanted: Any, kind: Kind | N
         (stored(status="draft"), held(), "upsert"),
     ],
 )
-def test_the_event_that_mends_it(document: Any, passages: Any, op: str) -> None:
-    finding = compare(document, passages, "h")
+def test_the_event_that_mends_it(document: Any, state: Any, op: str) -> None:
+    finding = compare(document, state, "h")
     assert finding is not None
     event = finding.event()
     assert event is not None

@@ -8,7 +8,7 @@ import pytest
 from explanation_service.reconciliation import reconciler as module
 from explanation_service.reconciliation.findings import Kind
 from explanation_service.reconciliation.reconciler import PAGE, Reconciler
-from explanation_service.stores.records import IndexedPassages
+from explanation_service.stores.records import IndexedState
 
 
 async def a_moment() -> None:
@@ -27,7 +27,7 @@ def damage(stores: Any) -> None:
     stores.write("removed")
     stores.index("removed")
     del stores.stored["removed"]
-    del stores.passages["missing"]
+    del stores.states["missing"]
     # As somebody edits it with mongosh: neither version nor time move.
     stores.write("stale", body="другой текст")
     stores.index("incomplete", whole=False)
@@ -111,7 +111,7 @@ async def test_an_orphan_counts_once_though_its_passages_lie_on_many_pages(store
 
 
 async def test_ids_that_no_event_can_name_are_reported(stores: Any) -> None:
-    stores.passages["две запятые"] = IndexedPassages(None, 1, False)
+    stores.states["две запятые"] = IndexedState(1, "h", 1)
     report = await reconciler(stores).run(repair=True)
     assert (report.found, report.events, stores.appended) == (1, 0, [])
 

@@ -26,9 +26,9 @@ class Client:
 
 def _limit(operation: models.UpsertOperation) -> float:
     """The highest version that the operation replaces."""
-    (condition,) = operation.upsert.update_filter.must
+    (condition,) = operation.upsert.update_filter.must_not
     assert condition.key == "version"
-    return condition.range.lte
+    return condition.range.gt
 
 
 def point(template_id: str, chunk: int) -> PassagePoint:

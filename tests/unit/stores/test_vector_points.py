@@ -10,7 +10,14 @@ from explanation_service.stores.records import (
     SearchFilters,
     SparseVector,
 )
-from explanation_service.stores.vector_layout import PASSAGE_FIELDS, filter_json, to_passage
+from explanation_service.stores.vector_layout import (
+    PASSAGE_FIELDS,
+    filter_json,
+    point_id,
+    to_passage,
+)
+from explanation_service.stores.vector_pages import Point
+from explanation_service.stores.vector_states import STATE_FIELDS, to_states
 
 POINT = PassagePoint(
     template_id="a",
@@ -30,17 +37,17 @@ POINT = PassagePoint(
 
 def test_ids_never_change() -> None:
     # Another id would leave every point of a running installation behind as an orphan.
-    assert points_of.point_id("a", 0) == "3d586e60-6b46-5bcf-8111-ae50683a56e4"
-    assert len({points_of.point_id(name, chunk) for name in "ab" for chunk in range(3)}) == 6
+    assert point_id("a", 0) == "3d586e60-6b46-5bcf-8111-ae50683a56e4"
+    assert len({point_id(name, chunk) for name in "ab" for chunk in range(3)}) == 6
 
 
 def test_a_point_comes_back_as_passage_and_state() -> None:
     point = points_of.to_point(POINT)
     payload = point.payload or {}
-    assert set(PASSAGE_FIELDS) | set(points_of.STATE_FIELDS) == set(payload)
-    other = {**payload, "chunk_index": 0}
-    assert points_of.to_states([payload, other]) == {"a": IndexedState(3, "h", 2)}
-    assert points_of.to_states([other])["a"].complete is False
+    assert set(PASSAGE_FIELDS) | set(STATE_FIELDS) == set(payload)
+    second = Point(str(point.id), payload)
+    first = Point(point_id("a", 0), {**payload, "chunk_index": 0})
+    assert to_states([second, first]) == {"a": IndexedState(3, "h", 2)}
     assert to_passage(payload, 0.5) == Passage(
         "a", 1, 3, "Т", "текст", "тема", "ЕГЭ", ("x", "y"), 0.5
     )

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from explanation_service.stores import vector_scan
-from explanation_service.stores.records import IndexedPassages, IndexedState
+from explanation_service.stores import vector_pages
+from explanation_service.stores.errors import CollectionMissing
+from explanation_service.stores.records import IndexedState
+from explanation_service.stores.vector_layout import point_id
 from explanation_service.stores.vector_scan import VectorScan
 
 
@@ -21,61 +23,48 @@ class Rest:
         self.limits.add(body["limit"])
         start = body.get("offset") or 0
         stop = start + body["limit"]
-        page = [{"id": at, "payload": one} for at, one in enumerate(self._payloads[start:stop])]
+        page = [{"id": _id(one), "payload": one} for one in self._payloads[start:stop]]
         return {"points": page, "next_page_offset": stop if stop < len(self._payloads) else None}
+
+
+def _id(payload: dict[str, Any]) -> str | int:
+    return point_id(payload["template_id"], payload["chunk_index"]) if payload else 7
 
 
 def scan(rest: Any) -> VectorScan:
     return VectorScan(rest, "a")
 
 
-def chunk(index: int, total: int = 3, template_id: str = "x", **fields: Any) -> dict[str, Any]:
+def chunk(index: int, template_id: str = "x") -> dict[str, Any]:
     return {
         "template_id": template_id,
         "chunk_index": index,
-        "chunks_total": total,
+        "chunks_total": 3,
         "version": 2,
         "content_hash": "h",
-        **fields,
     }
 
 
-async def tally(*payloads: dict[str, Any]) -> IndexedPassages:
-    return (await scan(Rest([*payloads])).passages_of(["x"]))["x"]
+async def test_the_chunks_of_a_template_may_lie_on_several_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vector_pages, "POINTS_PER_PAGE", 2)
+    found = await scan(Rest([chunk(2), chunk(0), chunk(1)])).indexed_state(["x", "y"])
+    assert found == {"x": IndexedState(2, "h", 3)}
+    assert await scan(None).indexed_state([]) == {}
 
 
-async def test_a_template_that_is_whole() -> None:
-    assert await tally(chunk(2), chunk(0), chunk(1)) == IndexedPassages(
-        IndexedState(2, "h", 3), 3, True
-    )
+async def test_without_a_collection_there_is_nothing() -> None:
+    class Nowhere:
+        async def post(self, *_: Any) -> Any:
+            raise CollectionMissing("a")
 
-
-@pytest.mark.parametrize(
-    "payloads",
-    [
-        (chunk(0), chunk(1)),
-        (chunk(0), chunk(1), chunk(3)),
-        (chunk(0), chunk(1), chunk(2), chunk(3)),
-        (chunk(0), chunk(1), chunk(2, content_hash="old")),
-        (chunk(0), chunk(1), chunk(2, version=1)),
-        (chunk(0), chunk(1), chunk(2, total=4)),
-        (chunk(0), chunk(1), {"template_id": "x"}),
-        (chunk(0, total=1), chunk(-1, total=1)),
-    ],
-)
-async def test_a_template_that_is_not_whole(payloads: Any) -> None:
-    found = await tally(*payloads)
-    assert not found.whole and found.first is not None and found.count == len(payloads)
-
-
-async def test_a_template_without_its_first_chunk() -> None:
-    assert await tally(chunk(1), chunk(2)) == IndexedPassages(None, 2, False)
-    # Somebody else's point in its place says nothing that could be used.
-    assert (await tally({"template_id": "x", "chunk_index": 0})).first is None
+    assert await scan(Nowhere()).indexed_state(["x"]) == {}
+    assert [page async for page in scan(Nowhere()).template_ids()] == []
 
 
 async def test_ids_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector_scan, "POINTS_PER_PAGE", 2)
+    monkeypatch.setattr(vector_pages, "POINTS_PER_PAGE", 2)
     rows = [chunk(0), chunk(1), chunk(2), chunk(0, template_id="y"), {}]
     rest = Rest(rows)
     pages = [page async for page in scan(rest).template_ids()]

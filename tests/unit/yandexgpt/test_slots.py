@@ -10,7 +10,7 @@ import pytest
 from explanation_service.explanations.yandexgpt.failures import CallFailed
 from explanation_service.explanations.yandexgpt.slots import LINGER_SECONDS, LOCAL_SLOTS, Slots
 from explanation_service.stores.errors import StoreUnavailable
-from explanation_service.stores.patience import Patience
+from explanation_service.stores.time_limit import TimeLimit
 
 PATIENCE = 60.0
 
@@ -222,7 +222,7 @@ async def test_what_is_held_through_redis_counts_when_it_goes_away():
 async def test_a_redis_that_hangs_costs_one_wait():
     shared = Shared()
     shared.hangs = True
-    slots = Slots(shared, Patience("redis", seconds=0.05, pause=1000))
+    slots = Slots(shared, TimeLimit("redis", seconds=0.05, pause=1000))
     for _ in range(20):
         async with slots.slot(soon()):
             assert slots.held == 1

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from explanation_service.explanations.yandexgpt.failures import CallFailed
 from explanation_service.stores.errors import StoreError
-from explanation_service.stores.patience import Patience
+from explanation_service.stores.time_limit import TimeLimit
 from explanation_service.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -45,9 +45,9 @@ class SharedSlots(Protocol):
 class Slots:
     """One per process; close it when nothing is held any more."""
 
-    def __init__(self, shared: SharedSlots, patience: Patience | None = None) -> None:
+    def __init__(self, shared: SharedSlots, time_limit: TimeLimit | None = None) -> None:
         self._shared = shared
-        self._patience = patience or Patience("redis")
+        self._time_limit = time_limit or TimeLimit("redis")
         # Tokens of what runs here; True once Redis knows of it.
         self._held: dict[str, bool] = {}
         self._freed = asyncio.Event()
@@ -107,7 +107,7 @@ class Slots:
     async def _try(self, token: str) -> bool:
         unknown = [held for held, known in self._held.items() if not known]
         try:
-            got = await self._patience.ask(lambda: self._shared.acquire(token, unknown))
+            got = await self._time_limit.ask(lambda: self._shared.acquire(token, unknown))
         except StoreError as error:
             log.debug("slots of this process alone", why=str(error))
             if len(self._held) >= LOCAL_SLOTS:
@@ -138,7 +138,7 @@ class Slots:
 
     async def _release(self, token: str, after_seconds: float) -> None:
         try:
-            await self._patience.ask(lambda: self._shared.release(token, after_seconds))
+            await self._time_limit.ask(lambda: self._shared.release(token, after_seconds))
         except StoreError as error:
             log.debug("a slot is left to its lease", why=str(error))
 
@@ -150,7 +150,7 @@ class Slots:
             if not tokens:
                 return
             try:
-                await self._patience.ask(partial(self._shared.renew, tokens))
+                await self._time_limit.ask(partial(self._shared.renew, tokens))
             except StoreError as error:
                 log.debug("slots not renewed", why=str(error))
                 continue

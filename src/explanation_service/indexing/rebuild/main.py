@@ -9,9 +9,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from explanation_service.indexing.heap import limit_heaps
 from explanation_service.indexing.threads import limit_math_threads
 
 # Before anything can import torch or numpy.
+limit_heaps()
 limit_math_threads()
 
 from explanation_service.indexing.backends.load import load_encoder  # noqa: E402

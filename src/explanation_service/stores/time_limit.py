@@ -17,7 +17,7 @@ ANSWER_SECONDS = 0.25
 PAUSE_SECONDS = 1.0
 
 
-class Patience:
+class TimeLimit:
     """Asks a store for `seconds` at most, and after that in vain not at all for `pause` seconds:
     several questions of one request, and many requests at a time, wait once."""
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from explanation_service.stores.errors import StoreRejected, StoreUnavailable
-from explanation_service.stores.patience import Patience
+from explanation_service.stores.time_limit import TimeLimit
 
 
 class Clock:
@@ -27,9 +27,9 @@ async def five() -> int:
 
 async def test_one_wait_and_then_a_pause():
     clock = Clock()
-    patience = Patience("redis", seconds=0.01, pause=10, clock=clock)
+    time_limit = TimeLimit("redis", seconds=0.01, pause=10, clock=clock)
     with pytest.raises(StoreUnavailable, match="no answer"):
-        await patience.ask(hang)
+        await time_limit.ask(hang)
     asked = []
 
     async def question() -> int:
@@ -37,27 +37,27 @@ async def test_one_wait_and_then_a_pause():
         return 5
 
     with pytest.raises(StoreUnavailable, match="a moment ago"):
-        await patience.ask(question)
+        await time_limit.ask(question)
     assert not asked
     clock.now += 10
-    assert await patience.ask(question) == 5
+    assert await time_limit.ask(question) == 5
 
 
 async def test_errors_come_through_and_cause_no_pause():
     async def refuse() -> None:
         raise StoreRejected("redis", "no")
 
-    patience = Patience("redis")
+    time_limit = TimeLimit("redis")
     with pytest.raises(StoreRejected):
-        await patience.ask(refuse)
-    assert await patience.ask(five) == 5
+        await time_limit.ask(refuse)
+    assert await time_limit.ask(five) == 5
 
 
 async def test_a_caller_that_is_cancelled_is_no_slow_store():
-    patience = Patience("redis", seconds=1000)
-    task = asyncio.create_task(patience.ask(hang))
+    time_limit = TimeLimit("redis", seconds=1000)
+    task = asyncio.create_task(time_limit.ask(hang))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await patience.ask(five) == 5
+    assert await time_limit.ask(five) == 5
