@@ -162,7 +162,10 @@ ROWS: list[tuple[str, Fate]] = [
         Elsewhere(_MIGRATION, '"--switch-command", self._switch_command()'),
     ),
     (r"docker compose down", Elsewhere(_UP, 'run("down"')),
-    (r"(\w+=\S+ )*docker compose( --profile (dev|legacy))? (up|rm|run|ps|logs|restart)\b.*", NotHere(_ENGINE)),
+    (
+        r"(\w+=\S+ )*docker compose( --profile (dev|legacy))? (up|rm|run|ps|logs|restart)\b.*",
+        NotHere(_ENGINE),
+    ),
     (r"alias rebuild='IMAGE_TAG=2 docker compose run .*'", NotHere(_ENGINE)),
     (r"docker (run|rm|inspect) .*", NotHere(_ENGINE)),
     (r"(\w+=\S+ )*explanation-api", NotHere("sends to a collector that is not there")),
