@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from explanation_service.settings import Settings
@@ -142,11 +141,23 @@ class VectorSearch:
 
 
 def _best_of_each_template(points: Sequence[dict[str, Any]], limit: int) -> list[Passage]:
-    best: dict[str, dict[str, Any]] = {}
+    best: dict[str, Passage] = {}
     for point in points:
-        if payload := point.get("payload"):
-            best.setdefault(payload["template_id"], point)
-    return [to_passage(one["payload"], one["score"]) for one in islice(best.values(), limit)]
+        passage = _passage(point.get("payload") or {}, float(point["score"]))
+        if passage is not None and passage.template_id not in best:
+            best[passage.template_id] = passage
+            if len(best) == limit:
+                break
+    return list(best.values())
+
+
+def _passage(payload: dict[str, Any], score: float) -> Passage | None:
+    """None for a point that lacks what is ours: one that somebody else wrote or tampered with must
+    not take the others with it; the comparison with the rule book mends it."""
+    try:
+        return to_passage(payload, score)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def query_batch(lanes: dict[str, Any], filters: SearchFilters, limit: int) -> dict[str, Any]:

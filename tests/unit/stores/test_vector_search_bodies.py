@@ -99,7 +99,6 @@ async def test_a_count_is_a_request_of_qdrants() -> None:
         [{"points": None}],
         [{"points": [7]}],
         [{"points": [{"payload": PAYLOAD}]}],
-        [{"points": [{"score": 1, "payload": {"template_id": "a"}}]}],
         [{"points": [{"score": "much", "payload": PAYLOAD}]}],
     ],
 )
@@ -120,8 +119,17 @@ async def test_counts_of_another_shape(answer: Any) -> None:
         await search_on(Rest(answer)).count()
 
 
-async def test_a_point_without_a_payload_is_nobodys() -> None:
-    answer = [{"points": [{"id": 1, "score": 1.0}, *points("a")["points"]]}]
+@pytest.mark.parametrize(
+    "point",
+    [
+        {},
+        {"payload": {"template_id": "b"}},
+        {"payload": {**PAYLOAD, "template_id": "b", "version": None}},
+        {"payload": {**PAYLOAD, "template_id": "b", "chunk_index": "first"}},
+    ],
+)
+async def test_a_point_that_is_not_ours_is_left_out(point: dict[str, Any]) -> None:
+    answer = [{"points": [{"id": 1, "score": 1.0, **point}, *points("a")["points"]]}]
     found = await search_on(Rest(answer)).search([1.0], None, SearchFilters(), 5)
     assert [hit.template_id for hit in found.dense] == ["a"]
 
