@@ -23,7 +23,7 @@ import httpx
 
 from bench.embedded_stores import embedded_stores
 from bench.http_load import percentile
-from bench.retrieval_questions import QUESTIONS_PATH, read_questions
+from bench.retrieval_questions import QUESTION_SETS, read_questions
 from bench.search_load import Answer, SearchLoad
 from bench.service_programs import ServicePrograms
 from explanation_service.standalone.process import Process, running
@@ -74,7 +74,7 @@ async def watch(
     url: str, rate: float, workers: Sequence[Process], programs: ServicePrograms, stack: ExitStack
 ) -> int:
     """The load with its events; the exit code."""
-    questions = [question.text for question in read_questions(QUESTIONS_PATH)]
+    questions = [question.text for question in read_questions(QUESTION_SETS[0])]
     async with SearchLoad.running(url, questions, rate) as load:
         begun = time.monotonic()
         await asyncio.sleep(PHASE)

@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     )
     embedding_model_path: Path | None = Field(None, description="the path of a directory")
     embedding_max_batch_tokens: int = Field(
-        512, ge=32, le=65_536, description="a whole number from 32 to 65536"
+        1024, ge=32, le=65_536, description="a whole number from 32 to 65536"
     )
     embedding_backend: Literal["torch", "onnx", "onnx-int8"] = Field(
         "torch", description="torch, onnx or onnx-int8"
