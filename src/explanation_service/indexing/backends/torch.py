@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 # them torch converts, and is slower than in float32.
 BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
-# torch keeps what it prepared to multiply bfloat16 for the last 1,024 shapes, and nearly every
-# batch has another one: after 20,000 texts that was 640 MB. A batch needs three shapes; preparing
-# them again is below what can be measured.
+# torch and oneDNN beneath it each keep what they prepared to multiply bfloat16 for the last 1,024
+# shapes, and nearly every batch has another one: after 20,000 texts that was 640 MB. A batch needs
+# three shapes; preparing them again is below what can be measured.
+SHAPE_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 KEPT_SHAPES = 16
 
 
@@ -49,7 +50,8 @@ class TorchEncoder:
     ) -> None:
         """Loads the model, 2 to 5 s. Raises ModelUnusable with one sentence."""
         self.threads = limit_math_threads()
-        os.environ.setdefault("LRU_CACHE_CAPACITY", str(KEPT_SHAPES))
+        for variable in SHAPE_CACHES:
+            os.environ.setdefault(variable, str(KEPT_SHAPES))
         try:
             import torch
             from sentence_transformers import SentenceTransformer
