@@ -56,11 +56,13 @@ class EventStream:
         """The same stream for another group, which gets every entry of its own."""
         return EventStream(self._redis, self.name, group)
 
-    async def ensure_group(self) -> bool:
-        """Make the group where it is missing, from the first entry on; True when it was made."""
+    async def ensure_group(self, from_now_on: bool = False) -> bool:
+        """Make the group where it is missing, from the first entry on or without those that are
+        there; True when it was made."""
         try:
             with translated_errors():
-                await self._redis.xgroup_create(self.name, self.group, id="0", mkstream=True)
+                start = "$" if from_now_on else "0"
+                await self._redis.xgroup_create(self.name, self.group, id=start, mkstream=True)
         except StoreRejected as error:
             if error.detail.startswith("BUSYGROUP"):
                 return False

@@ -31,8 +31,11 @@ class Follower:
         """The group was lost, and with it events that only a look at everything makes up for."""
 
     async def start(self) -> None:
-        """Make the group where it is missing. Edits from now on are not lost to the rebuild."""
-        self.missed = await self._patience.through(self._stream.ensure_group)
+        """Make the group where it is missing. Edits from now on are not lost to the rebuild; what
+        was edited before it reads from MongoDB, so the entries that are there are not for it."""
+        self.missed = await self._patience.through(
+            lambda: self._stream.ensure_group(from_now_on=True)
+        )
         # The first read comes after a page; a group whose run was killed before it is forgotten by
         # its consumer, too (stores/forgotten_groups.py). One that is lost already, `_read` makes.
         with suppress(GroupMissing):
