@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from explanation_service.settings import Settings, load_settings
 from explanation_service.standalone.ports import free_ports
 from explanation_service.standalone.program import python_environment, python_module
 from explanation_service.stores.collection_names import collection_for
-from explanation_service.stores.errors import StoreError
+from explanation_service.stores.errors import ModelMismatch, StoreError
 from explanation_service.stores.mongodb import connect_mongodb
 from explanation_service.stores.rebuild_states import RebuildState, RebuildStates
 from explanation_service.telemetry.logging import configure_logging
@@ -119,6 +119,13 @@ async def running_api(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(process.wait, 10)
 
 
+@asynccontextmanager
+async def outdated() -> AsyncIterator[None]:
+    """Around the old model's worker, which ends by itself once it sees that the index has moved."""
+    with suppress(ModelMismatch):
+        yield
+
+
 async def fill(connections: Connections, drafts: list[TemplateDraft], old: str) -> None:
     """The rule book, and the index of the old model."""
     events = []
@@ -166,7 +173,7 @@ async def measure(settings: Settings, documents: int, model: Path | None) -> boo
     searches = Searches()
     runs: list[subprocess.Popen[str]] = []
     try:
-        async with running_worker(settings, old_model):  # type: ignore[arg-type]
+        async with outdated(), running_worker(settings, old_model):  # type: ignore[arg-type]
             await fill(connections, drafts, collection_for(alias, "old"))
             async with running_api(settings) as url:
                 asking = asyncio.create_task(searches.run(url, [one.title for one in drafts]))
