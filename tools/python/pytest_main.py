@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -30,6 +31,20 @@ class NoSkips:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+class PatientHypothesis:
+    """Tests run side by side, and a busy machine is no fault of theirs: no time limits, as in the
+    profile that hypothesis takes by itself in CI."""
+
+    def pytest_configure(self) -> None:
+        if find_spec("hypothesis") is not None:
+            from hypothesis import HealthCheck, settings
+
+            settings.register_profile(
+                "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            )
+            settings.load_profile("patient")
+
+
 def main() -> int:
     # Bazel starts tests in the runfiles root of the main repository, where pyproject.toml lies.
     arguments = ["-p", "no:cacheprovider", "--rootdir", os.getcwd(), "-c", "pyproject.toml"]
@@ -38,7 +53,7 @@ def main() -> int:
     if pattern := os.environ.get("TESTBRIDGE_TEST_ONLY"):
         arguments += ["-k", pattern]
     # pytest's 5 (no test collected) stays a failure: a test target without tests is a mistake.
-    plugins = [NoSkips()] if os.environ.get("CI") == "true" else []
+    plugins = [NoSkips()] if os.environ.get("CI") == "true" else [PatientHypothesis()]
     return int(pytest.main([*arguments, *sys.argv[1:]], plugins=plugins))
 
 
