@@ -40,7 +40,8 @@ def test_the_online_lane_takes_debian_packages_from_the_mirror_of_apt_too(
     checkout.command(
         "apt-get",
         "echo http://127.0.0.1:9/others stable Others;"
-        "echo http://127.0.0.1:9/debian/ bookworm Debian;"
+        # Before the first update nothing says whose it is.
+        "echo http://127.0.0.1:9/debian/ bookworm;"
         "echo http://127.0.0.1:9/security bookworm-security Debian",
     )
     result = checkout.run("info", EXPLANATION_LANE="online")

@@ -100,7 +100,7 @@ class Clients(threading.Thread):
             if answer.status_code >= 400:
                 fault = f"{answer.status_code} {answer.text}"
                 store = answer.status_code == 503 and "dependency_unavailable" in answer.text
-        except httpx.HTTPError as error:
+        except Exception as error:  # whatever it is, this request had no answer
             fault = repr(error)
         self.outcomes.append(Outcome(at, fault, store))
 

@@ -35,11 +35,10 @@ main()
 
 
 def installed_compose() -> Tool | None:
-    """Compose 2 of this machine."""
-    if program := shutil.which("docker-compose"):
-        return [program], {}
-    if client := shutil.which("docker"):
-        return [client, "compose"], {}
+    """Compose 2 of this machine, in either form; None where neither does what it is called for."""
+    for command in (["docker-compose"], ["docker", "compose"]):
+        if shutil.which(command[0]) and _is_compose_2(command):
+            return command, {}
     return None
 
 
@@ -51,7 +50,8 @@ def free_ports(count: int) -> list[str]:
         return [str(one.getsockname()[1]) for one in sockets]
 
 
-def usable(tool: Tool) -> bool:
-    """Whether it is what it is called: `docker compose` needs a plugin."""
-    done = subprocess.run([*tool[0], "version"], capture_output=True, timeout=60)
-    return done.returncode == 0
+def _is_compose_2(command: list[str]) -> bool:
+    # `docker compose` needs a plugin, and docker-compose is 1.29 in Debian 12.
+    version = [*command, "version", "--short"]
+    done = subprocess.run(version, capture_output=True, text=True, timeout=60)
+    return done.returncode == 0 and done.stdout.strip().lstrip("v").startswith("2.")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -117,15 +118,8 @@ class Stage:
     def run(self, *commands: str) -> str:
         """What the commands print, one after the other in one shell. Fails where one does."""
         script = self.here("\n".join(commands))
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            cwd=self.checkout,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
+        call = self._call(script)
+        done = subprocess.run(**call, capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, f"{script}\n{done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
@@ -136,13 +130,7 @@ class Stage:
         output = self.home / "output"
         with output.open("w") as log:
             process = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", script],
-                cwd=self.checkout,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                **self._call(script), stdout=log, stderr=log, start_new_session=True
             )
         try:
             deadline = time.monotonic() + seconds
@@ -155,6 +143,14 @@ class Stage:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait(60)
+
+    def _call(self, script: str) -> dict[str, Any]:
+        return {
+            "args": ["bash", "-euo", "pipefail", "-c", script],
+            "cwd": self.checkout,
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+        }
 
 
 def _answers(url: str) -> bool:

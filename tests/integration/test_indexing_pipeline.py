@@ -441,7 +441,7 @@ def mixed(number: int) -> TemplateDraft:
 async def test_kill_9_in_the_middle_loses_and_doubles_nothing(
     bench: Bench, model_directory: Path, tmp_path: Path
 ) -> None:
-    for number in range(100):
+    for number in range(150):
         await bench.rule_book.put(f"t{number}", mixed(number))
 
     async def half_way() -> bool:

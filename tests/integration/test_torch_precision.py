@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
 
-from explanation_service.indexing.backends.torch import BFLOAT16_INSTRUCTIONS, TorchEncoder
+from explanation_service.indexing.backends.torch import BFLOAT16_INSTRUCTIONS, TorchEncoder, fastest
 from explanation_service.indexing.model_directory import ModelSource
 
 TEXTS = [
@@ -35,13 +36,19 @@ def test_bfloat16_gives_the_vectors_of_float32_and_shares_their_revision(
 
 
 @pytest.mark.parametrize("has", [None, *BFLOAT16_INSTRUCTIONS])
-def test_auto_follows_the_processor(
-    has: str | None, model_directory: Path, monkeypatch: pytest.MonkeyPatch
+def test_auto_follows_the_processor(has: str | None) -> None:
+    capabilities = {"avx2": True, "avx512_bf16": False} | ({} if has is None else {has: True})
+    torch = SimpleNamespace(cpu=SimpleNamespace(get_capabilities=lambda: capabilities))
+    assert fastest(torch) == ("float32" if has is None else "bfloat16")
+
+
+def test_auto_is_what_the_parameters_have(
+    model_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    capabilities = {"avx2": True} if has is None else {"avx2": True, has: True}
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
-    encoder = TorchEncoder(ModelSource(model_directory.name, model_directory), "auto")
-    wanted = "float32" if has is None else "bfloat16"
-    assert encoder.precision == wanted
-    types = {str(parameter.dtype) for parameter in encoder.model.parameters()}
-    assert types == {f"torch.{wanted}"}
+    source = ModelSource(model_directory.name, model_directory)
+    for wanted in ({}, {"avx512_bf16": True}):
+        monkeypatch.setattr("torch.cpu.get_capabilities", lambda wanted=wanted: wanted)
+        encoder = TorchEncoder(source, "auto")
+        assert encoder.precision == ("bfloat16" if wanted else "float32")
+        types = {str(parameter.dtype) for parameter in encoder.model.parameters()}
+        assert types == {f"torch.{encoder.precision}"}

@@ -1,25 +1,30 @@
 # Facts that the build takes from the machine's own settings. No host name stands in this repository.
 
-# First mirror of a kind that apt is set up for: main or security. Repositories of others, Ubuntu's
-# among them, do not have the packages; before the first `apt-get update` none says whose it is.
-apt_mirror() {
+# Mirrors that apt is set up for, one "site release" a line, most preferred first. Repositories of
+# others, Ubuntu's among them, do not have the packages; before the first `apt-get update` none says
+# whose it is.
+apt_mirrors() {
   command -v apt-get >/dev/null || return 0
-  local want="$1" site release origin
+  local site release origin
   while read -r site release origin; do
-    [[ "${origin:-Debian}" == Debian ]] || continue
-    case "$want/$release" in
-      security/*-security) echo "${site%/}"; return ;;
-      main/*-security | main/*-updates | main/*-backports) ;;
-      main/*) echo "${site%/}"; return ;;
-    esac
+    [[ "${origin:-Debian}" != Debian ]] || echo "${site%/} $release"
   done < <(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null)
 }
 
 # Environment that repository rules read (tools/debian/packages.bzl). What stays unset on a machine
 # without apt is asked for by the rule that needs it.
 export_mirrors() {
-  : "${DEBIAN_MIRROR:=$(apt_mirror main)}"
-  : "${DEBIAN_SECURITY_MIRROR:=$(apt_mirror security)}"
+  if [[ -z "${DEBIAN_MIRROR:-}" || -z "${DEBIAN_SECURITY_MIRROR:-}" ]]; then
+    local site release main="" security=""
+    while read -r site release; do
+      case "$release" in
+        *-security) security="${security:-$site}" ;;
+        *-updates | *-backports) ;;
+        *) main="${main:-$site}" ;;
+      esac
+    done < <(apt_mirrors)
+    : "${DEBIAN_MIRROR:=$main}" "${DEBIAN_SECURITY_MIRROR:=$security}"
+  fi
   export DEBIAN_MIRROR DEBIAN_SECURITY_MIRROR
 }
 

@@ -42,11 +42,9 @@ def declared_in_yaml(text: str, service: str) -> Declared:
         raise KeyError(f"{service}: image")
     port = re.search(r"^    - '?\"?(?:([^\s'\"]*):)?(\d+):8000(?:/tcp)?'?\"?$", block, re.MULTILINE)
     name = image.group(1).strip("'\"")
-    return (
-        Declared(name, port.group(1) or "", int(port.group(2)))
-        if port
-        else Declared(name, "", None)
-    )
+    if port is None:
+        return Declared(name, "", None)
+    return Declared(name, port.group(1) or "", int(port.group(2)))
 
 
 def find_compose() -> list[str]:

@@ -28,15 +28,9 @@ class ErrorRate:
     def observe(self, now: float, requests: float, errors: float) -> None:
         """Counters as read; lower than before, the process has started anew at 0."""
         if self._last is not None:
-            grown = (
-                (requests, errors)
-                if requests < self._last[0]
-                else (
-                    requests - self._last[0],
-                    max(0.0, errors - self._last[1]),
-                )
-            )
-            self._total = (self._total[0] + grown[0], self._total[1] + grown[1])
+            before = (0.0, 0.0) if requests < self._last[0] else self._last
+            more, wrong = requests - before[0], max(0.0, errors - before[1])
+            self._total = (self._total[0] + more, self._total[1] + wrong)
         self._last = (requests, errors)
         self._seen.append((now, *self._total))
         while now - self._seen[0][0] > WINDOW_SECONDS:
@@ -74,10 +68,6 @@ class Probes:
         self._in_a_row = 0 if fault is None else self._in_a_row + 1
         self._last = fault or self._last
         self._rate.observe(now, self._requests, self._errors)
-
-    @property
-    def errors(self) -> int:
-        return self._errors
 
     def fault(self) -> str | None:
         if self._in_a_row >= FAILED_IN_A_ROW:

@@ -74,11 +74,8 @@ def _published(ports: Mapping[str, Any]) -> str | None:
         # All addresses of this machine are reached through its loopback.
         host = binding["HostIp"]
         host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
-        return (
-            f"http://[{host}]:{binding['HostPort']}"
-            if ":" in host
-            else (f"http://{host}:{binding['HostPort']}")
-        )
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{binding['HostPort']}"
     return None
 
 

@@ -143,8 +143,10 @@ class VectorSearch:
 def _best_of_each_template(points: Sequence[dict[str, Any]], limit: int) -> list[Passage]:
     best: dict[str, Passage] = {}
     for point in points:
-        passage = _passage(point.get("payload") or {}, float(point["score"]))
-        if passage is not None and passage.template_id not in best:
+        payload, score = point.get("payload") or {}, float(point["score"])
+        if str(payload.get("template_id")) in best:
+            continue
+        if (passage := _passage(payload, score)) is not None:
             best[passage.template_id] = passage
             if len(best) == limit:
                 break

@@ -48,11 +48,6 @@ def valid_traceparent(raw: str | None) -> str | None:
     return match[0]
 
 
-def accept_traceparent(raw: str | None) -> str:
-    """The caller's traceparent when it is a valid one of version 00, else a fresh one."""
-    return valid_traceparent(raw) or new_traceparent()
-
-
 @contextmanager
 def bind(request_id: str | None = None, traceparent: str | None = None) -> Iterator[None]:
     """Within the block, log lines and events written by this task carry these two."""

@@ -126,6 +126,7 @@ async def test_counts_of_another_shape(answer: Any) -> None:
         {"payload": {"template_id": "b"}},
         {"payload": {**PAYLOAD, "template_id": "b", "version": None}},
         {"payload": {**PAYLOAD, "template_id": "b", "chunk_index": "first"}},
+        {"payload": {"template_id": ["b"]}},
     ],
 )
 async def test_a_point_that_is_not_ours_is_left_out(point: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ class TorchEncoder:
         quiet: Callable[[], None] = disable_progress_bar
         quiet()
         self._torch = torch
-        self.precision = _fastest(torch) if precision == "auto" else precision
+        self.precision = fastest(torch) if precision == "auto" else precision
         location = source.name if source.path is None else str(source.path)
         if source.path is not None:
             # Nothing is asked of the hub, not even whether there is a newer file.
@@ -142,7 +142,8 @@ class TorchEncoder:
                 self._between_layers = callback
 
 
-def _fastest(torch: Any) -> Literal["float32", "bfloat16"]:
+def fastest(torch: Any) -> Literal["float32", "bfloat16"]:
+    """The precision that this processor multiplies fastest."""
     has = torch.cpu.get_capabilities()
     return "bfloat16" if any(has.get(name) for name in BFLOAT16_INSTRUCTIONS) else "float32"
 
