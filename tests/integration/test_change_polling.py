@@ -149,7 +149,8 @@ async def test_writes_of_the_service_are_not_told(
 async def found(stores: Connections, template_id: str) -> str | None:
     """What the index says of a template."""
     hits = await stores.index.search([1.0] * INFO.dimension, None, SearchFilters(), 50)
-    return next((one.text for one in hits.dense if one.template_id == template_id), None)
+    passages = await stores.index.passages(hits.dense)
+    return next((one.text for one in passages if one.template_id == template_id), None)
 
 
 async def test_direct_writes_become_searchable(

@@ -175,7 +175,8 @@ async def test_other_labels_are_found_without_embedding(bench: Bench) -> None:
     filters = SearchFilters(topic="новая", tags=("тег",))
     vector = encoder.embed(encoder.passage_ids(["правило"]))[0]
     found = await bench.stores.index.search(vector, None, filters, 5)
-    assert [hit.version for hit in found.dense] == [2]
+    passages = await bench.stores.index.passages(found.dense)
+    assert [passage.version for passage in passages] == [2]
 
 
 async def test_the_consumers_of_dead_workers_are_removed(

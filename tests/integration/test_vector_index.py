@@ -21,6 +21,7 @@ from explanation_service.stores.errors import (
     StoreUnavailable,
 )
 from explanation_service.stores.records import (
+    Candidate,
     EmbeddingModelInfo,
     IndexedState,
     LabelChange,
@@ -158,7 +159,8 @@ async def test_a_version_is_noted_without_touching_the_rest(index: VectorIndex) 
         "a": IndexedState(9, "h1", 2),
         "b": IndexedState(1, "h1", 1),
     }
-    hits = (await index.search([1.0, 0, 0, 0], None, SearchFilters(topic="т"), 5)).dense
+    found_now = await index.search([1.0, 0, 0, 0], None, SearchFilters(topic="т"), 5)
+    hits = await index.passages(found_now.dense)
     assert [(hit.version, hit.title) for hit in hits] == [(9, "Правило a")]
 
 
@@ -167,7 +169,7 @@ async def test_labels_are_replaced_and_taken_off(index: VectorIndex) -> None:
     change = labels("a", 2, content_hash="h2", topic=None, exam="ЕГЭ", tags=("y", "z"))
     await index.relabel([change, labels("unknown", 2)])
     assert await index.indexed_state(["a"]) == {"a": IndexedState(2, "h2", 2)}
-    (hit,) = (await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)).dense
+    (hit,) = await index.passages((await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)).dense)
     assert (hit.topic, hit.exam, hit.tags) == (None, "ЕГЭ", ("y", "z"))
     assert await found(index, [1.0, 0, 0, 0], None, SearchFilters(topic="т")) == []
     assert await found(index, [1.0, 0, 0, 0], None, SearchFilters(tags=("z",))) == ["a"]
@@ -310,7 +312,8 @@ async def test_filters(index: VectorIndex) -> None:
         hits = await index.search([1.0, 0, 0, 0], words(7), filters, 10)
         for lane in (hits.dense, hits.lexical):
             assert {hit.template_id for hit in lane} == expected, (filters, lane)
-    (passage,) = (await index.search(None, words(7), SearchFilters(tags=("корни",)), 5)).lexical
+    with_tag = await index.search(None, words(7), SearchFilters(tags=("корни",)), 5)
+    (passage,) = await index.passages(with_tag.lexical)
     assert (passage.topic, passage.exam, passage.tags) == ("Пунктуация", "ЕГЭ", ("тире", "корни"))
 
 
@@ -321,7 +324,10 @@ async def test_one_hit_per_template_even_where_a_long_one_crowds_the_list(
     await index.upsert([*long, *(point(f"s{n}", dense=(1, 1, n / 10, 0)) for n in range(4))])
     hits = (await index.search([1.0, 0, 0, 0], None, EVERYTHING, 3)).dense
     assert [hit.template_id for hit in hits] == ["long", "s0", "s1"]
-    assert hits[0].chunk_index == 0, "its best passage"
+    texts = await index.passages(hits)
+    assert [text.template_id for text in texts] == ["long", "s0", "s1"]
+    assert [text.score for text in texts] == [hit.score for hit in hits]
+    assert texts[0].chunk_index == 0, "its best passage"
 
 
 async def test_the_same_as_through_qdrants_own_client(index: VectorIndex) -> None:
@@ -358,12 +364,38 @@ async def test_the_same_as_through_qdrants_own_client(index: VectorIndex) -> Non
                 limit=40,
             )
             theirs = [to_passage(hit.payload or {}, hit.score) for hit in answer.points]
+            passages = await index.passages(hits)
             # Which of several with one and the same score comes first is Qdrant's own affair.
-            assert [hit.score for hit in hits] == [hit.score for hit in theirs[: len(hits)]]
-            assert len(hits) == min(10, len(theirs)) and set(hits) <= set(theirs)
+            assert [hit.score for hit in passages] == [hit.score for hit in theirs[: len(hits)]]
+            assert len(passages) == min(10, len(theirs)) and set(passages) <= set(theirs)
     assert await index.count() == (await client.count(index.alias)).count == 60
     aliases = (await client.get_aliases()).aliases
     assert await index.collection_name() in {one.collection_name for one in aliases}
+
+
+async def test_what_has_gone_since_it_was_found_is_left_out(index: VectorIndex) -> None:
+    await index.upsert([point(name) for name in "abc"])
+    hits = (await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)).dense
+    await index.delete([hits[1].template_id])
+    left = [hits[0].template_id, hits[2].template_id]
+    assert [one.template_id for one in await index.passages(hits)] == left
+    assert await index.passages([]) == []
+    with pytest.raises(CollectionMissing, match="nowhere"):
+        await index.passages(hits, collection="nowhere")
+
+
+async def test_points_of_somebody_else_are_no_hits(index: VectorIndex) -> None:
+    await index.upsert([point("a")])
+    vectors: Any = {"dense": [1.0, 0, 0, 0]}
+    theirs = [
+        models.PointStruct(id=7, vector=vectors, payload={}),
+        models.PointStruct(id=8, vector=vectors, payload={"template_id": "b", "text": "чужой"}),
+        models.PointStruct(id=9, vector=vectors, payload={"template_id": ["c"]}),
+    ]
+    await index._client.upsert(index.alias, theirs, wait=True)
+    hits = (await index.search([1.0, 0, 0, 0], None, EVERYTHING, 5)).dense
+    assert {hit.template_id for hit in hits} == {"a", "b"}
+    assert [one.template_id for one in await index.passages(hits)] == ["a"]
 
 
 async def test_a_collection_is_asked_by_its_own_name(index: VectorIndex) -> None:
@@ -399,6 +431,7 @@ async def test_a_qdrant_that_is_away() -> None:
         index.collection_name(),
         index.upsert([point("a")]),
         index.search([1.0], None, EVERYTHING, 1),
+        index.passages([Candidate("a", 1, 1.0)]),
         index.ensure_collection(MODEL),
     ):
         with pytest.raises(StoreUnavailable) as caught:

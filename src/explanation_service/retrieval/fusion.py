@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
-from explanation_service.stores.records import Passage
+from explanation_service.stores.records import Candidate
 
 
 def fuse(
-    dense: Sequence[Passage],
-    lexical: Sequence[Passage],
+    dense: Sequence[Candidate],
+    lexical: Sequence[Candidate],
     limit: int,
     weights: tuple[float, float] = (1.0, 1.0),
     depth: int = 0,
-) -> list[Passage]:
+) -> list[Candidate]:
     """The best `limit` templates of both lists, best first, each once, by the weighted sum of
     their standard scores (dense, lexical).
 
@@ -31,16 +30,16 @@ def fuse(
     is in 0..1 and compares only within the answer.
     """
     lanes = [
-        (weight, _standard_scores(passages, floor), {p.template_id: p for p in passages})
-        for weight, passages, floor in zip(
+        (weight, _standard_scores(found, floor), {one.template_id: one for one in found})
+        for weight, found, floor in zip(
             weights, (dense, lexical), (None, 0.0 if len(lexical) < depth else None), strict=True
         )
-        if passages
+        if found
     ]
     totals: dict[str, float] = {}
-    shown: dict[str, tuple[float, Passage]] = {}
-    for passage in (*dense, *lexical):
-        key = passage.template_id
+    shown: dict[str, tuple[float, Candidate]] = {}
+    for candidate in (*dense, *lexical):
+        key = candidate.template_id
         if key in totals:
             continue
         totals[key] = sum(
@@ -48,24 +47,24 @@ def fuse(
         )
         shown[key] = max(
             ((scores[key], found[key]) for _, (scores, _), found in lanes if key in scores),
-            key=lambda candidate: candidate[0],
+            key=lambda standing: standing[0],
         )
     best = sorted(totals, key=lambda key: -totals[key])[:limit]
-    return [replace(shown[key][1], score=_to_unit(totals[key])) for key in best]
+    return [shown[key][1]._replace(score=_to_unit(totals[key])) for key in best]
 
 
 def _standard_scores(
-    passages: Sequence[Passage], floor: float | None
+    found: Sequence[Candidate], floor: float | None
 ) -> tuple[dict[str, float], float]:
     """By template: how many standard deviations its score lies above the list's mean; and that of
     a template not in the list, whose score is `floor`, or the last one's when that is None."""
-    scores = [passage.score for passage in passages]
+    scores = [candidate.score for candidate in found]
     unfound = min(scores) if floor is None else floor
     if floor is not None:
         scores.append(floor)
     mean = sum(scores) / len(scores)
     deviation = math.sqrt(sum((score - mean) ** 2 for score in scores) / len(scores)) or 1.0
-    standard = {passage.template_id: (passage.score - mean) / deviation for passage in passages}
+    standard = {one.template_id: (one.score - mean) / deviation for one in found}
     return standard, (unfound - mean) / deviation
 
 

@@ -130,7 +130,7 @@ class SearchService:
                 log.warning("dense lane refused", collection=served.collection, why=error.detail)
                 self._served.forget()
         found = await self._index.search(None, words, filters, limit)
-        return found.lexical, "lexical"
+        return await self._index.passages(found.lexical), "lexical"
 
     async def _with_vector(
         self,
@@ -145,5 +145,6 @@ class SearchService:
             vector.values, words, filters, depth, collection=served.collection
         )
         if words is None:
-            return found.dense, "dense"
-        return fuse(found.dense, found.lexical, limit, self._weights, depth), "hybrid"
+            return await self._index.passages(found.dense, served.collection), "dense"
+        best = fuse(found.dense, found.lexical, limit, self._weights, depth)
+        return await self._index.passages(best, served.collection), "hybrid"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,15 @@ class PassagePoint:
     tags: tuple[str, ...]
     dense: list[float]
     lexical: SparseVector
+
+
+class Candidate(NamedTuple):
+    """The passage that stands for a template in a lane: where it lies, without its text; `score` as
+    in Passage."""
+
+    template_id: str
+    point_id: int | str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from explanation_service.stores.qdrant_rest import (
     connect_qdrant_rest,
     reading_answer,
 )
-from explanation_service.stores.records import Passage, SearchFilters, SparseVector
+from explanation_service.stores.records import Candidate, Passage, SearchFilters, SparseVector
 from explanation_service.stores.vector_layout import (
     DENSE,
     LEXICAL,
@@ -27,7 +27,7 @@ from explanation_service.stores.vector_layout import (
 
 # Several chunks of one template can be hits, and one of them is shown: ask for more at once, and
 # once again for many more where long templates crowded out the others.
-_OVERFETCH = 4
+OVERFETCH = 4
 _SECOND_OVERFETCH = 16
 
 
@@ -36,8 +36,8 @@ class LaneHits:
     """What each lane found: the best passage of each template, best first; empty where the lane was
     not asked. Scores compare within one lane only."""
 
-    dense: list[Passage] = field(default_factory=list)
-    lexical: list[Passage] = field(default_factory=list)
+    dense: list[Candidate] = field(default_factory=list)
+    lexical: list[Candidate] = field(default_factory=list)
 
 
 class VectorSearch:
@@ -87,7 +87,8 @@ class VectorSearch:
         limit: int,
         collection: str | None = None,
     ) -> LaneHits:
-        """The best passage of each of the best `limit` templates by each of the vectors given.
+        """The best passage of each of the best `limit` templates by each of the vectors given,
+        without its text: ten of the hundreds that are looked at are shown (`passages`).
 
         Both lanes are one request. A sparse vector without a component counts as none. Without
         `collection` that behind the alias is asked; a `collection` that is gone raises
@@ -112,12 +113,36 @@ class VectorSearch:
             return LaneHits()
         return LaneHits(**found)
 
+    async def passages(
+        self, candidates: Sequence[Candidate], collection: str | None = None
+    ) -> list[Passage]:
+        """What the candidates say, in their order; those that have gone since they were found are
+        left out, and so is what lacks a field of ours: a point that somebody else wrote or tampered
+        with must not take the others with it. The comparison with the rule book mends it.
+
+        `collection` as in `search`.
+        """
+        if not candidates:
+            return []
+        name = collection or self.alias
+        path = f"/collections/{name}/points?timeout={SEARCH_TIMEOUT}"
+        try:
+            points = await self._rest.post(path, point_request(candidates), name)
+        except CollectionMissing:
+            if collection is not None:
+                raise
+            return []
+        with reading_answer():
+            payloads = {point["id"]: point.get("payload") or {} for point in points}
+        read = (_passage(payloads.get(one.point_id, {}), one.score) for one in candidates)
+        return [passage for passage in read if passage is not None]
+
     async def _best(
         self, collection: str, lanes: dict[str, Any], filters: SearchFilters, limit: int
-    ) -> dict[str, list[Passage]]:
+    ) -> dict[str, list[Candidate]]:
         """By lane: the best passages, one a template."""
-        found: dict[str, list[Passage]] = {}
-        for overfetch in (_OVERFETCH, _SECOND_OVERFETCH):
+        found: dict[str, list[Candidate]] = {}
+        for overfetch in (OVERFETCH, _SECOND_OVERFETCH):
             chunks = limit * overfetch
             answers = await self._query(collection, lanes, filters, chunks)
             crowded = {}
@@ -140,22 +165,20 @@ class VectorSearch:
         return await self._rest.post(path, query_batch(lanes, filters, limit), collection)
 
 
-def _best_of_each_template(points: Sequence[dict[str, Any]], limit: int) -> list[Passage]:
-    best: dict[str, Passage] = {}
+def _best_of_each_template(points: Sequence[dict[str, Any]], limit: int) -> list[Candidate]:
+    best: dict[str, Candidate] = {}
     for point in points:
-        payload, score = point.get("payload") or {}, float(point["score"])
-        if str(payload.get("template_id")) in best:
+        template_id = (point.get("payload") or {}).get("template_id")
+        # A point without one is nobody's.
+        if not isinstance(template_id, str) or template_id in best:
             continue
-        if (passage := _passage(payload, score)) is not None:
-            best[passage.template_id] = passage
-            if len(best) == limit:
-                break
+        best[template_id] = Candidate(template_id, point["id"], float(point["score"]))
+        if len(best) == limit:
+            break
     return list(best.values())
 
 
 def _passage(payload: dict[str, Any], score: float) -> Passage | None:
-    """None for a point that lacks what is ours: one that somebody else wrote or tampered with must
-    not take the others with it; the comparison with the rule book mends it."""
     try:
         return to_passage(payload, score)
     except (KeyError, TypeError, ValueError):
@@ -165,10 +188,15 @@ def _passage(payload: dict[str, Any], score: float) -> Passage | None:
 def query_batch(lanes: dict[str, Any], filters: SearchFilters, limit: int) -> dict[str, Any]:
     """Qdrant's QueryRequestBatch: one search for each lane, `lanes` being name to vector."""
     condition = filter_json(filters)
-    common = {"limit": limit, "with_payload": list(PASSAGE_FIELDS)}
+    common = {"limit": limit, "with_payload": ["template_id"]}
     if condition is not None:
         common["filter"] = condition
     return {"searches": [{"using": name, "query": lanes[name], **common} for name in lanes]}
+
+
+def point_request(candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """Qdrant's PointRequest for what the candidates say."""
+    return {"ids": [one.point_id for one in candidates], "with_payload": list(PASSAGE_FIELDS)}
 
 
 def connect_vector_search(settings: Settings) -> VectorSearch:

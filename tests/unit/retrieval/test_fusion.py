@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explanation_service.retrieval.fusion import fuse
-from explanation_service.stores.records import Passage
+from explanation_service.stores.records import Candidate
 
 
-def lane(scores: dict[str, float], text: str = "") -> list[Passage]:
+def lane(scores: dict[str, float], where: str = "") -> list[Candidate]:
     return [
-        Passage(key, 0, 1, "т", text or key, None, None, (), score)
+        Candidate(key, f"{where}-{key}", score)
         for key, score in sorted(scores.items(), key=lambda item: -item[1])
     ]
 
@@ -17,27 +17,27 @@ def lane(scores: dict[str, float], text: str = "") -> list[Passage]:
 lanes = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(-5, 50)).map(lane)
 
 
-def ids(passages: list[Passage]) -> list[str]:
-    return [passage.template_id for passage in passages]
+def ids(candidates: list[Candidate]) -> list[str]:
+    return [one.template_id for one in candidates]
 
 
 @given(lanes, lanes, st.integers(1, 10))
 def test_each_template_once_best_first(
-    dense: list[Passage], lexical: list[Passage], limit: int
+    dense: list[Candidate], lexical: list[Candidate], limit: int
 ) -> None:
     fused = fuse(dense, lexical, limit)
     assert len(fused) == min(limit, len({*ids(dense), *ids(lexical)}))
     assert len(set(ids(fused))) == len(fused)
-    scores = [passage.score for passage in fused]
+    scores = [one.score for one in fused]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)
 
 
 @given(lanes)
-def test_one_lane_alone_keeps_its_order(passages: list[Passage]) -> None:
-    in_order = [passage.score for passage in passages]
+def test_one_lane_alone_keeps_its_order(candidates: list[Candidate]) -> None:
+    in_order = [one.score for one in candidates]
     if len(set(in_order)) == len(in_order):
-        assert ids(fuse(passages, [], 10)) == ids(passages)
+        assert ids(fuse(candidates, [], 10)) == ids(candidates)
 
 
 def test_a_template_that_both_lanes_like_wins() -> None:
@@ -61,8 +61,8 @@ def test_the_weights_decide_a_tie() -> None:
 def test_the_passage_is_that_of_the_lane_where_the_template_stands_out() -> None:
     dense = lane({"a": 0.9, "b": 0.8, "c": 0.7}, "dense")
     lexical = lane({"b": 30.0, "a": 1.0, "c": 0.5}, "lexical")
-    shown = {passage.template_id: passage.text for passage in fuse(dense, lexical, 3)}
-    assert shown["a"] == "dense" and shown["b"] == "lexical"
+    shown = {one.template_id: one.point_id for one in fuse(dense, lexical, 3)}
+    assert shown["a"] == "dense-a" and shown["b"] == "lexical-b"
 
 
 def test_the_only_lexical_hit_counts_for_its_template() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from explanation_service.retrieval.query_vectors import QueryVector
 from explanation_service.retrieval.search import FUSION_DEPTH, Mode, SearchService
 from explanation_service.retrieval.served_collection import Served
 from explanation_service.stores.errors import CollectionMissing, StoreRejected, StoreUnavailable
-from explanation_service.stores.records import Passage, SearchFilters
+from explanation_service.stores.records import Candidate, Passage, SearchFilters
 from explanation_service.stores.vector_search import LaneHits
 from explanation_service.telemetry import request_context
 from recorded_spans import recorded_spans
@@ -57,9 +58,13 @@ class Call:
 
 
 class Index:
-    def __init__(self, dense_error: Exception | None = None) -> None:
+    def __init__(
+        self, dense_error: Exception | None = None, text_error: Exception | None = None
+    ) -> None:
         self.calls: list[Call] = []
+        self.read_from: list[str | None] = []
         self.dense_error = dense_error
+        self.text_error = text_error
 
     async def search(
         self,
@@ -74,9 +79,18 @@ class Index:
         self.calls.append(Call(lanes, limit, filters, collection))
         if dense is not None and self.dense_error is not None:
             raise self.dense_error
-        return LaneHits(
-            **{lane: [Passage(lane, 0, 1, "т", "т", None, None, (), 1.0)] for lane in lanes}
-        )
+        return LaneHits(**{lane: [Candidate(lane, lane, 1.0)] for lane in lanes})
+
+    async def passages(
+        self, candidates: Sequence[Candidate], collection: str | None = None
+    ) -> list[Passage]:
+        self.read_from.append(collection)
+        if collection is not None and self.text_error is not None:
+            raise self.text_error
+        return [
+            Passage(one.template_id, 0, 1, "т", "т", None, None, (), one.score)
+            for one in candidates
+        ]
 
 
 def service(
@@ -116,6 +130,7 @@ async def test_both_lanes_go_deeper_than_the_answer_and_keep_the_filters() -> No
     result = await subject.search("не", 1, filters)
     assert index.calls == [Call(["dense", "lexical"], FUSION_DEPTH, filters, "templates_r1")]
     assert len(result.hits) == 1
+    assert index.read_from == ["templates_r1"]
 
 
 async def test_a_look_at_the_alias_costs_a_search_its_budget_at_most(
@@ -173,6 +188,13 @@ async def test_a_collection_that_has_just_changed_degrades_and_is_looked_up_anew
     assert (result.mode, result.degraded, len(result.hits)) == ("lexical", True, 1)
     assert [call.collection for call in index.calls] == ["templates_r1", None]
     assert subject._served.forgotten == 1  # type: ignore[attr-defined]
+
+
+async def test_a_collection_that_goes_before_its_texts_are_read_degrades() -> None:
+    subject, index, _ = service(index=Index(text_error=CollectionMissing("templates_r1")))
+    result = await subject.search("не", 5)
+    assert (result.mode, result.degraded, len(result.hits)) == ("lexical", True, 1)
+    assert index.read_from == ["templates_r1", None]
 
 
 async def test_a_qdrant_that_is_away_is_said_so() -> None:

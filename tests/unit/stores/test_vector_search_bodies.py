@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qdrant_client.http import models
 
 from explanation_service.stores.errors import CollectionMissing, StoreUnavailable
-from explanation_service.stores.records import SearchFilters, SparseVector
+from explanation_service.stores.records import Candidate, SearchFilters, SparseVector
 from explanation_service.stores.vector_search import LaneHits, VectorSearch
 
 LABELS = st.none() | st.text(min_size=1, max_size=20)
@@ -52,7 +52,7 @@ def search_on(rest: Rest) -> VectorSearch:
 def points(*template_ids: str) -> dict[str, Any]:
     return {
         "points": [
-            {"id": 1, "version": 0, "score": 0.5, "payload": {**PAYLOAD, "template_id": name}}
+            {"id": name, "version": 0, "score": 0.5, "payload": {"template_id": name}}
             for name in template_ids
         ]
     }
@@ -98,8 +98,9 @@ async def test_a_count_is_a_request_of_qdrants() -> None:
         [{}],
         [{"points": None}],
         [{"points": [7]}],
-        [{"points": [{"payload": PAYLOAD}]}],
-        [{"points": [{"score": "much", "payload": PAYLOAD}]}],
+        [{"points": [{"id": 1, "payload": PAYLOAD}]}],
+        [{"points": [{"score": 1.0, "payload": PAYLOAD}]}],
+        [{"points": [{"id": 1, "score": "much", "payload": PAYLOAD}]}],
     ],
 )
 async def test_answers_of_another_shape(answer: Any) -> None:
@@ -120,19 +121,45 @@ async def test_counts_of_another_shape(answer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "point",
-    [
-        {},
-        {"payload": {"template_id": "b"}},
-        {"payload": {**PAYLOAD, "template_id": "b", "version": None}},
-        {"payload": {**PAYLOAD, "template_id": "b", "chunk_index": "first"}},
-        {"payload": {"template_id": ["b"]}},
-    ],
+    "point", [{}, {"payload": None}, {"payload": {}}, {"payload": {"template_id": ["b"]}}]
 )
-async def test_a_point_that_is_not_ours_is_left_out(point: dict[str, Any]) -> None:
+async def test_a_point_without_a_template_is_left_out(point: dict[str, Any]) -> None:
     answer = [{"points": [{"id": 1, "score": 1.0, **point}, *points("a")["points"]]}]
     found = await search_on(Rest(answer)).search([1.0], None, SearchFilters(), 5)
     assert [hit.template_id for hit in found.dense] == ["a"]
+
+
+async def test_texts_are_a_request_of_qdrants() -> None:
+    rest = Rest([{"id": "p", "payload": PAYLOAD}, {"id": 7, "payload": {**PAYLOAD, "version": 3}}])
+    asked = [Candidate("b", 7, 0.5), Candidate("gone", 8, 0.4), Candidate("a", "p", 0.3)]
+    found = await search_on(rest).passages(asked, collection="templates_r1")
+    assert [(one.version, one.score) for one in found] == [(3, 0.5), (1, 0.3)]
+    ((path, body),) = rest.asked
+    assert path == "/collections/templates_r1/points?timeout=2"
+    parsed = models.PointRequest.model_validate(body)
+    assert parsed.model_dump(exclude_none=True, mode="json") == body and parsed.ids == [7, 8, "p"]
+    assert await search_on(rest).passages([]) == [] and len(rest.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        {"template_id": "b"},
+        {**PAYLOAD, "template_id": "b", "version": None},
+        {**PAYLOAD, "template_id": "b", "chunk_index": "first"},
+    ],
+)
+async def test_a_point_that_is_not_ours_is_left_out(payload: Any) -> None:
+    rest = Rest([{"id": 1, "payload": payload}, {"id": 2, "payload": PAYLOAD}])
+    found = await search_on(rest).passages([Candidate("b", 1, 1.0), Candidate("a", 2, 0.5)])
+    assert [passage.template_id for passage in found] == ["a"]
+
+
+@pytest.mark.parametrize("answer", [None, 7, [{}], [7], [None]])
+async def test_texts_of_another_shape(answer: Any) -> None:
+    with pytest.raises(StoreUnavailable, match="none of Qdrant's"):
+        await search_on(Rest(answer)).passages([Candidate("a", 1, 1.0)])
 
 
 async def test_only_the_lane_that_is_crowded_is_asked_again() -> None:
@@ -154,3 +181,7 @@ async def test_a_collection_that_has_gone() -> None:
     assert await search_on(Rest(gone)).search([1.0], None, everything, 5) == LaneHits()
     with pytest.raises(CollectionMissing):
         await search_on(Rest(gone)).search([1.0], None, everything, 5, collection="templates_r1")
+    asked = [Candidate("a", 1, 1.0)]
+    assert await search_on(Rest(gone)).passages(asked) == []
+    with pytest.raises(CollectionMissing):
+        await search_on(Rest(gone)).passages(asked, collection="templates_r1")

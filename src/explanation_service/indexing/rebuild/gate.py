@@ -15,7 +15,7 @@ from explanation_service.indexing.rebuild.questions import Question
 from explanation_service.retrieval.fusion import fuse
 from explanation_service.retrieval.lexical import encode_query
 from explanation_service.retrieval.search import FUSION_DEPTH
-from explanation_service.stores.records import Passage, SearchFilters
+from explanation_service.stores.records import Candidate, SearchFilters
 from explanation_service.stores.vector_search import VectorSearch
 
 LANES = ("dense", "hybrid")
@@ -81,8 +81,8 @@ async def measure(
     ranks: dict[str, list[int | None]] = {lane: [] for lane in LANES}
     for question in questions:
         found = await _ask(index, question.text, vectors[question.text], weights, patience)
-        for lane, passages in found.items():
-            ranks[lane].append(question.rank_in(passage.template_id for passage in passages))
+        for lane, best in found.items():
+            ranks[lane].append(question.rank_in(one.template_id for one in best))
     return {lane: _score(found) for lane, found in ranks.items()}
 
 
@@ -92,7 +92,7 @@ async def _ask(
     vector: Sequence[float],
     weights: tuple[float, float],
     patience: Patience,
-) -> dict[str, list[Passage]]:
+) -> dict[str, list[Candidate]]:
     words = encode_query(text)
     found = await patience.through(
         lambda: index.search(vector, words, SearchFilters(), FUSION_DEPTH)

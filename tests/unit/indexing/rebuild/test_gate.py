@@ -5,7 +5,7 @@ from typing import Any
 from explanation_service.indexing.patience import Patience
 from explanation_service.indexing.rebuild.gate import Score, judge, measure, table
 from explanation_service.indexing.rebuild.questions import Question
-from explanation_service.stores.records import Passage
+from explanation_service.stores.records import Candidate
 from explanation_service.stores.vector_search import LaneHits
 
 
@@ -46,13 +46,11 @@ class Index:
 
     async def search(self, _dense: Any, sparse: Any, _filters: Any, limit: int) -> LaneHits:
         lexical = self.lexical if sparse.indices else []
-        return LaneHits(_passages(self.dense[:limit]), _passages(lexical[:limit]))
+        return LaneHits(_candidates(self.dense[:limit]), _candidates(lexical[:limit]))
 
 
-def _passages(ids: list[str]) -> list[Passage]:
-    return [
-        Passage(one, 0, 1, "т", "т", None, None, (), 1.0 - at / 10) for at, one in enumerate(ids)
-    ]
+def _candidates(ids: list[str]) -> list[Candidate]:
+    return [Candidate(one, at, 1.0 - at / 10) for at, one in enumerate(ids)]
 
 
 async def test_lanes_are_measured_apart() -> None:
