@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -46,6 +47,9 @@ class PatientHypothesis:
 
 
 def main() -> int:
+    # Bazel ends a test that is interrupted or late with SIGTERM, and kills it 15 s later: until
+    # then all that fixtures have started comes to its end, containers included.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Bazel starts tests in the runfiles root of the main repository, where pyproject.toml lies.
     arguments = ["-p", "no:cacheprovider", "--rootdir", os.getcwd(), "-c", "pyproject.toml"]
     if report := os.environ.get("XML_OUTPUT_FILE"):
