@@ -39,7 +39,7 @@ from explanation_service.standalone.probes import tcp
 from explanation_service.standalone.process import running
 from explanation_service.standalone.program import Program, python_environment, python_module
 from explanation_service.stores.qdrant import connect_qdrant
-from explanation_service.stores.records import SearchFilters
+from explanation_service.stores.records import Candidate, SearchFilters
 from explanation_service.stores.vector_layout import (
     DENSE,
     LEXICAL,
@@ -49,7 +49,7 @@ from explanation_service.stores.vector_layout import (
 )
 from explanation_service.stores.vector_search import (
     OVERFETCH,
-    VectorSearch,
+    LaneHits,
     connect_vector_search,
     point_request,
     query_batch,
@@ -61,6 +61,8 @@ CONNECTIONS = 8
 SECONDS = 5.0
 
 Ask = Callable[[Query], Awaitable[Any]]
+# By mode, in the order of the queries: which passages, and their texts.
+BareRequests = dict[str, list[tuple[bytes, bytes]]]
 
 
 async def timed(ways: dict[str, Ask], queries: Sequence[Query]) -> dict[str, list[float]]:
@@ -81,30 +83,35 @@ def lanes_of(query: Query) -> dict[str, Any]:
     return {DENSE: query.dense, LEXICAL: sparse_json(query.lexical)}
 
 
-async def bare_requests(
-    settings: Settings, index: VectorSearch, queries: Sequence[Query]
-) -> dict[str, list[tuple[bytes, bytes]]]:
+def fused(settings: Settings, found: LaneHits) -> list[Candidate]:
+    """As the API fuses them."""
+    return fuse(found.dense, found.lexical, LIMIT, settings.search_weights, FUSION_DEPTH)
+
+
+async def bare_requests(settings: Settings, queries: Sequence[Query]) -> BareRequests:
     """By mode, for each query: what the API asks of Qdrant, one after the other."""
+    index = connect_vector_search(settings)
     everything = SearchFilters()
     path = f"/collections/{settings.qdrant_collection}/points"
-    asked: dict[str, list[tuple[bytes, bytes]]] = {"hybrid": [], "lexical": []}
+    asked: BareRequests = {"hybrid": [], "lexical": []}
     for query in queries:
         hybrid = await index.search(query.dense, query.lexical, everything, FUSION_DEPTH)
         lexical = await index.search(None, query.lexical, everything, LIMIT)
         both = lanes_of(query)
         for mode, lanes, limit, shown in (
-            ("hybrid", both, FUSION_DEPTH, fuse(hybrid.dense, hybrid.lexical, LIMIT)),
+            ("hybrid", both, FUSION_DEPTH, fused(settings, hybrid)),
             ("lexical", {LEXICAL: both[LEXICAL]}, LIMIT, lexical.lexical),
         ):
             which = query_batch(lanes, everything, limit * OVERFETCH)
             asked[mode].append(
                 (post(f"{path}/query/batch", which), post(path, point_request(shown)))
             )
+    await index.close()
     return asked
 
 
 async def latencies(
-    settings: Settings, api_url: str, queries: Sequence[Query]
+    settings: Settings, api_url: str, queries: Sequence[Query], bare_of: BareRequests
 ) -> dict[str, list[float]]:
     """Each way of asking, one question at a time."""
     api = await Connection.open(api_url)
@@ -113,7 +120,7 @@ async def latencies(
     index = connect_vector_search(settings)
     requests = {
         (mode, query.text): pair
-        for mode, pairs in (await bare_requests(settings, index, queries)).items()
+        for mode, pairs in bare_of.items()
         for query, pair in zip(queries, pairs, strict=True)
     }
     everything = SearchFilters()
@@ -144,7 +151,7 @@ async def latencies(
 
     async def lean(query: Query) -> None:
         found = await index.search(query.dense, query.lexical, everything, FUSION_DEPTH)
-        await index.passages(fuse(found.dense, found.lexical, LIMIT))
+        await index.passages(fused(settings, found))
 
     async def http(query: Query, mode: str) -> None:
         body = {"query": query.text, "limit": LIMIT, "mode": mode}
@@ -180,7 +187,11 @@ class Server:
 
 
 async def throughput(
-    api: Server, constant: Server, settings: Settings, queries: Sequence[Query]
+    api: Server,
+    constant: Server,
+    settings: Settings,
+    queries: Sequence[Query],
+    bare_of: BareRequests,
 ) -> dict[str, tuple[float, float | None]]:
     """Requests a second, and CPU milliseconds a request where the process is ours to look at."""
     bodies = {
@@ -190,16 +201,13 @@ async def throughput(
         ]
         for mode in ("hybrid", "lexical")
     }
-    index = connect_vector_search(settings)
-    pairs = (await bare_requests(settings, index, queries))["hybrid"]
-    await index.close()
     targets: dict[str, tuple[Server | str, list[bytes]]] = {
         "API, hybrid": (api, bodies["hybrid"]),
         "API, lexical": (api, bodies["lexical"]),
         "API, /health": (api, [get("/health")]),
-        "bare Qdrant, half a hybrid search": (
+        "bare Qdrant, halves of hybrid searches": (
             settings.qdrant_url,
-            [one for pair in pairs for one in pair],
+            [request for pair in bare_of["hybrid"] for request in pair],
         ),
         "FastAPI route that returns a constant": (constant, [post("/constant", {})]),
     }
@@ -249,8 +257,11 @@ def main() -> int:
         programs = ServicePrograms(stores, folder, settings.qdrant_collection)
         api = stack.enter_context(running(programs.api()))
         constant = stack.enter_context(constant_route(folder))
-        took = asyncio.run(latencies(settings, programs.url, queries))
-        rates = asyncio.run(throughput(Server(programs.url, api.pid), constant, settings, queries))
+        bare_of = asyncio.run(bare_requests(settings, queries))
+        took = asyncio.run(latencies(settings, programs.url, queries, bare_of))
+        rates = asyncio.run(
+            throughput(Server(programs.url, api.pid), constant, settings, queries, bare_of)
+        )
         memory = resident_megabytes(api.pid)
     for name, milliseconds in took.items():
         p50, p95 = percentile(milliseconds, 0.5), percentile(milliseconds, 0.95)

@@ -12,6 +12,7 @@ from explanation_service.retrieval.lexical import encode_query
 from explanation_service.retrieval.query_vectors import QueryVector, QueryVectorSource
 from explanation_service.retrieval.served_collection import Served, ServedCollection
 from explanation_service.stores.errors import CollectionMissing, StoreRejected, StoreUnavailable
+from explanation_service.stores.qdrant_rest import SEARCH_TIMEOUT
 from explanation_service.stores.records import Passage, SearchFilters, SparseVector
 from explanation_service.stores.vector_search import VectorSearch
 from explanation_service.telemetry.logging import get_logger
@@ -85,7 +86,14 @@ class SearchService:
         if mode != "lexical":
             dense = await self._dense(query, started + self._budget * VECTOR_SHARE)
         after_vector = time.monotonic()
-        hits, used = await self._query(dense, words, mode, filters, limit)
+        # One clock for all that Qdrant is asked: which passages, and what they say.
+        try:
+            async with asyncio.timeout(SEARCH_TIMEOUT) as clock:
+                hits, used = await self._query(dense, words, mode, filters, limit)
+        except TimeoutError as error:
+            if not clock.expired():
+                raise
+            raise StoreUnavailable("qdrant", "no answer in time") from error
         ended = time.monotonic()
         degraded = mode != "lexical" and used == "lexical"
         explain_rag_search_total.labels(used, str(degraded).lower()).inc()

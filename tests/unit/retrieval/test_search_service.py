@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from explanation_service.retrieval import search
 from explanation_service.retrieval.query_vectors import QueryVector
 from explanation_service.retrieval.search import FUSION_DEPTH, Mode, SearchService
 from explanation_service.retrieval.served_collection import Served
@@ -195,6 +196,18 @@ async def test_a_collection_that_goes_before_its_texts_are_read_degrades() -> No
     result = await subject.search("не", 5)
     assert (result.mode, result.degraded, len(result.hits)) == ("lexical", True, 1)
     assert index.read_from == ["templates_r1", None]
+
+
+async def test_both_requests_to_qdrant_have_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(*_: Any, **__: Any) -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(search, "SEARCH_TIMEOUT", 0.05)
+    for part in ("search", "passages"):
+        subject, index, _ = service()
+        monkeypatch.setattr(index, part, slow)
+        with pytest.raises(StoreUnavailable, match="no answer in time"):
+            await subject.search("не", 5)
 
 
 async def test_a_qdrant_that_is_away_is_said_so() -> None:
